@@ -1,0 +1,1 @@
+"""One file per command; each defines ``command``, and index.py says when it is imported."""

@@ -1,0 +1,20 @@
+"""Every command by name, with the line that ``dsfactory --help`` says of it.
+
+The line stands here and not only in the command, so that help imports no command. A test keeps
+it equal to the first sentence of the command's own help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+COMMANDS: Mapping[str, str] = {
+    "demo": "Do a day's work with all five kinds of store, on this machine's own data.",
+    "downgrade": "Bring stores back to an earlier schema revision.",
+    "health": "Ask every store, the registry and maintenance how they are.",
+    "revisions": "List the schema revisions of a kind, or where a store stands among them.",
+    "show": "Show one store: its record, its options and its size.",
+    "stats": "Count what each store holds.",
+    "stores": "List the registered stores.",
+    "upgrade": "Bring the files of stores to the newest schema.",
+}

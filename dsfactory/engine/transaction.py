@@ -1,0 +1,195 @@
+"""A write transaction, as the functions that work inside of it see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, NoReturn, Protocol, Self, cast
+
+import apsw
+
+from dsfactory.engine import forks
+from dsfactory.engine.connection import Row
+from dsfactory.engine.translate import CLOSED
+from dsfactory.errors import DataStoreError, TransactionError
+
+if TYPE_CHECKING:
+    from dsfactory.engine.database import Database
+
+Parameters = Sequence[object]
+
+
+class Reading(Protocol):
+    """Anything that answers queries: a snapshot or a transaction."""
+
+    def rows(self, sql: str, parameters: Parameters = (), /) -> list[Row]:
+        """Return all rows of the answer."""
+        ...
+
+
+class Witness(Protocol):
+    """Somebody who takes part in every write transaction of a database."""
+
+    def begun(self, transaction: Transaction) -> None:
+        """Look at the state before the first change."""
+        ...
+
+    def committing(self, transaction: Transaction) -> None:
+        """Do the last work before the commit; an exception rolls everything back."""
+        ...
+
+
+class Snapshot:
+    """Queries that all see the file as it was at one moment."""
+
+    __slots__ = ("_cursor", "_database", "_generation")
+
+    def __init__(self, cursor: apsw.Cursor, database: Database) -> None:
+        self._cursor = cursor
+        self._database = database
+        self._generation = database.generation
+
+    @property
+    def ours(self) -> bool:
+        """Whether this is still the process that took the snapshot."""
+        return self._generation == self._database.generation
+
+    def rows(self, sql: str, parameters: Parameters = (), /) -> list[Row]:
+        """Return all rows of the answer."""
+        if not self.ours:
+            raise forks.refusal(self._database.path)
+        try:
+            return self._cursor.execute(sql, parameters).fetchall()
+        except apsw.Error as error:
+            raise self._database.failure(error) from error
+
+
+class _Refusing:
+    """Stands where the cursor of a transaction was that must not go on."""
+
+    def __init__(self, error: DataStoreError) -> None:
+        self._error = error
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise type(self._error)(self._error.message, **self._error.facts)
+
+
+class Transaction:
+    """BEGIN IMMEDIATE ... COMMIT on the database's one writer, held by one thread.
+
+    Leaving the block commits; leaving it by an exception rolls everything back.
+    """
+
+    __slots__ = ("_cursor", "_database", "actions", "generation", "now", "over")
+
+    now: int
+    """The store's time, the same for everything in this transaction."""
+    generation: int
+    over: bool
+    """Whether every further use is refused."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.over = False
+
+    def start(self, cursor: apsw.Cursor, now: int, generation: int) -> None:
+        """Begin the work; the database calls this once it holds the write lock."""
+        self._cursor = cursor
+        self.now = now
+        self.generation = generation
+        self.actions: list[Callable[[], object]] = []
+
+    def __enter__(self) -> Self:
+        self._database.begin(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._database.end(self, error)
+
+    def rows(self, sql: str, parameters: Parameters = (), /) -> list[Row]:
+        """Run one statement; return all rows that it gives."""
+        try:
+            return self._cursor.execute(sql, parameters).fetchall()
+        except apsw.Error as error:
+            raise self._failure(error) from error
+
+    def run(self, sql: str, parameters: Parameters = (), /) -> None:
+        """Run one statement to its end; the rows that it may give are dropped."""
+        try:
+            # To the end: a statement left open would hinder the COMMIT.
+            self._cursor.execute(sql, parameters).fetchall()
+        except apsw.Error as error:
+            raise self._failure(error) from error
+
+    def many(self, sql: str, parameters: Iterable[Parameters], /) -> list[Row]:
+        """Run one statement for each of *parameters*; return the rows that they give."""
+        try:
+            return self._cursor.executemany(sql, parameters).fetchall()
+        except apsw.Error as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: apsw.Error) -> DataStoreError:
+        if isinstance(error, CLOSED) or not self._cursor.connection.in_transaction:
+            # Whatever came next would be committed by itself.
+            self.refuse(
+                TransactionError(
+                    f"SQLite rolled back the transaction on {self._database.path} after an "
+                    "earlier error (a full disk, an I/O error). Leave the block and begin anew.",
+                    path=str(self._database.path),
+                )
+            )
+        return self._database.failure(error)
+
+    def refuse(self, error: DataStoreError) -> None:
+        """Let every further use raise *error*, the commit too."""
+        self.over = True
+        self._cursor = cast("apsw.Cursor", _Refusing(error))
+
+    def when_committed(self, action: Callable[[], object]) -> None:
+        """Call *action* once the outermost block has committed; never if this is undone."""
+        self.actions.append(action)
+
+    @property
+    def changes(self) -> int:
+        """Rows that the last statement changed, triggers not counted."""
+        return self._cursor.connection.changes()
+
+    @property
+    def connection(self) -> apsw.Connection:
+        """The connection itself, for what only it can do (SQLAlchemy, Alembic, sessions)."""
+        return self._cursor.connection
+
+
+class Savepoint:
+    """A transaction inside this thread's open one: undone alone when it fails."""
+
+    __slots__ = ("_planned", "_transaction")
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self._planned = len(transaction.actions)
+
+    def __enter__(self) -> Transaction:
+        transaction = self._transaction
+        # Names may repeat (the innermost wins), so they need not be made.
+        transaction.run("SAVEPOINT nested")
+        return transaction
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        transaction = self._transaction
+        if transaction.over:
+            return  # nothing is left to be undone here; the end of the outer block raises
+        if error is not None:
+            transaction.run("ROLLBACK TO nested")
+            del transaction.actions[self._planned :]
+        transaction.run("RELEASE nested")

@@ -1,0 +1,5 @@
+"""Probes and reports."""
+
+from dsfactory.health.report import Subject, examine
+
+__all__ = ["Subject", "examine"]

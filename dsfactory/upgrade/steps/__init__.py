@@ -1,0 +1,1 @@
+"""The steps that several kinds share, each frozen once it was released."""

@@ -1,0 +1,29 @@
+"""Leases, and more to evict by.
+
+Revises: cache_0001
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+from dsfactory.upgrade.steps import more_0002
+from dsfactory.upgrade.steps.features import features_of
+
+revision = "cache_0002"
+down_revision = "cache_0001"
+branch_labels = None
+depends_on = None
+changes_rows = ("lease",)  # the way back drops it
+
+
+def upgrade() -> None:
+    """Leases, and more to evict by."""
+    for statement in more_0002.upgrade_statements(features_of(op, "cache")):
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    """The way back."""
+    for statement in more_0002.downgrade_statements(features_of(op, "cache")):
+        op.execute(statement)

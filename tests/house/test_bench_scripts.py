@@ -1,0 +1,40 @@
+"""The benchmarks run: each in its shortest form, so that nobody finds them broken."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SHORT = {
+    "overhead": ("--rounds", "1", "--entries", "50"),
+    "startup": ("--rounds", "1"),
+    "counting": ("--entries", "1000"),
+    "checksums": ("--rounds", "1", "--entries", "200"),
+    "mmap": ("--rounds", "1", "--megabytes", "1"),
+}
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_bench_prints_figures(name: str) -> None:
+    """The script ends well and prints numbers."""
+    ran = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "bench" / name, *SHORT[name]],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert any(character.isdigit() for character in ran.stdout)
+
+
+def test_every_bench_is_run_somewhere() -> None:
+    """A new benchmark joins this list, or has a test of its own."""
+    elsewhere = {"upgrade"}  # tests/upgrade/test_upgrade_bench.py
+    assert {path.name for path in (ROOT / "scripts" / "bench").iterdir()} == {*SHORT, *elsewhere}
