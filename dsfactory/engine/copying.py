@@ -51,12 +51,16 @@ def _copy(
     try:
         copy.pragma("synchronous", "off")
         with copy.backup("main", source, "main") as backup:
-            while not backup.done:
-                backup.step(STEP_PAGES)
-                if progress is not None:
-                    progress(backup.page_count - backup.remaining, backup.page_count)
+            _step(backup, progress)
         found = damage(copy, target)
         if found:
             raise CorruptError(f"The copy of a database is not sound: {found[0]}.")
     finally:
         copy.close(True)
+
+
+def _step(backup: apsw.Backup, progress: Progress | None) -> None:
+    while not backup.done:
+        backup.step(STEP_PAGES)
+        if progress is not None:
+            progress(backup.page_count - backup.remaining, backup.page_count)

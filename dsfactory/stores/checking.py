@@ -15,6 +15,8 @@ from dsfactory.stores.values import Values
 
 _PAGE_ROWS = 500
 
+SOUND = "I0 the file is sound"
+
 QUICK_CHECK = "PRAGMA quick_check(100)"
 FREE_PAGES = "SELECT freelist_count FROM pragma_freelist_count"
 # 8 MB a step: a few milliseconds of the write lock.
@@ -40,15 +42,23 @@ def violations(
     """Yield every broken invariant of the file, at one moment."""
     with database.snapshot() as snapshot:
         try:
-            for (line,) in snapshot.rows(QUICK_CHECK):
-                if line != "ok":
-                    yield Violation("I0 the file is sound", str(line))
-            for invariant in invariants(features):
-                for (detail,) in snapshot.rows(invariant.sql):
-                    yield Violation(invariant.name, str(detail))
+            yield from _unsound(snapshot)
+            yield from _broken(snapshot, features)
             yield from _undecodable(snapshot, values)
         except CorruptError as error:
-            yield Violation("I0 the file is sound", str(error))
+            yield Violation(SOUND, str(error))
+
+
+def _unsound(reading: Reading) -> Iterator[Violation]:
+    for (line,) in reading.rows(QUICK_CHECK):
+        if line != "ok":
+            yield Violation(SOUND, str(line))
+
+
+def _broken(reading: Reading, features: Iterable[str]) -> Iterator[Violation]:
+    for invariant in invariants(features):
+        for (detail,) in reading.rows(invariant.sql):
+            yield Violation(invariant.name, str(detail))
 
 
 def _undecodable(reading: Reading, values: Values[Any]) -> Iterator[Violation]:
