@@ -52,6 +52,7 @@ def open_connection(path: Path, settings: Settings, *, write: bool = False) -> a
     """
     status = files.require_file(path)
     forks.refuse_inherited(path, status)
+    files.free_side_files(path)
     vfs = checksums.vfs() if settings.page_checksums else None
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)

@@ -92,6 +92,21 @@ def require_file(path: Path) -> os.stat_result:
     return status
 
 
+def free_side_files(path: Path) -> None:
+    """Let a file that was read-only for a while be written again.
+
+    SQLite gives the log and the index the mode of the database; left behind by a reader, they
+    would keep the database read-only after its own mode was mended. Only their owner can.
+    """
+    if not os.access(path, os.W_OK):
+        return
+    for suffix in SIDE_FILES:
+        side = Path(f"{path}{suffix}")
+        if side.exists() and not os.access(side, os.W_OK):
+            with contextlib.suppress(OSError):
+                side.chmod(PRIVATE_FILE)
+
+
 def refuse_lost_file(path: Path) -> None:
     """Refuse to make *path* anew beside the log of a lost one, which would be replayed into it."""
     # The log is looked for first: of a file that another process just made, both are there.

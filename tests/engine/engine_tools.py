@@ -42,6 +42,12 @@ COUNT = "SELECT count(*) FROM thing"
 WHO = Identity(application_id=77, revision=3)
 
 
+root_only = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0,
+    reason="needs files of another user, which only root can play",
+)
+
+
 def make_file(path: Path, *values: object, page_checksums: bool = False) -> Path:
     """Make a database that holds *values*."""
     rows = [(ADD, (value,)) for value in values]

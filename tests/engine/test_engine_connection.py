@@ -9,7 +9,18 @@ from typing import Any
 
 import apsw
 import pytest
-from engine_tools import ADD, ALL, WHO, add, as_nobody, error_of, make_file, open_database, values
+from engine_tools import (
+    ADD,
+    ALL,
+    WHO,
+    add,
+    as_nobody,
+    error_of,
+    make_file,
+    open_database,
+    root_only,
+    values,
+)
 
 import dsfactory as ds
 from dsfactory.engine import (
@@ -273,6 +284,20 @@ class TestPermissions:
         path.chmod(0o600)
         assert values(open_database(path)) == [1]
 
+    def test_file_made_writable_again(self, open_directory: Path) -> None:
+        """The log that a reader left beside a read-only file does not keep it read-only."""
+
+        def work() -> str:
+            path = make_file(open_directory / "things.db", 1)
+            path.chmod(0o444)
+            reader = open_connection(path, Settings())
+            reader.execute("SELECT count(*) FROM thing").fetchall()
+            reader.close()
+            path.chmod(0o600)
+            return error_of(lambda: add(open_database(path), 2))
+
+        assert as_nobody(work) == ""
+
     def test_read_only_directory(self, open_directory: Path) -> None:
         """A database needs its directory: there the write-ahead log is made."""
         path = make_file(open_directory / "things.db", 1)
@@ -282,6 +307,7 @@ class TestPermissions:
             "ReadOnlyError"
         )
 
+    @root_only
     def test_file_without_permissions(self, open_directory: Path) -> None:
         """A file of somebody else's cannot be opened, and its directory entry says no more."""
         path = make_file(open_directory / "things.db", 1)
@@ -289,6 +315,7 @@ class TestPermissions:
             "StorageError"
         )
 
+    @root_only
     def test_unreachable_directory(self, open_directory: Path) -> None:
         """A file behind a directory that may not be entered is not taken for missing."""
         hidden = open_directory / "hidden"

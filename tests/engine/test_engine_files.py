@@ -25,6 +25,7 @@ from engine_tools import (
     forked,
     make_file,
     open_database,
+    root_only,
     sound,
     values,
 )
@@ -53,8 +54,9 @@ LONG_AFTER_S = 1e12
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077, 0o777], ids=lambda mask: f"umask {mask:03o}")
-def umask(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Every umask that somebody may have, and two that nobody should."""
+def umask(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    """Every umask that somebody may have, and two that nobody should, once tmp_path is there."""
+    assert tmp_path.exists()
     before = os.umask(request.param)
     yield
     os.umask(before)
@@ -127,7 +129,7 @@ class TestDirectories:
         with pytest.raises(ds.StorageError, match="too long"):
             private_directory(tmp_path / ("x" * 300))
 
-    @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX permissions")
+    @root_only
     def test_directory_without_permission(self, open_directory: Path) -> None:
         """Where one may not write, and where one may not even look, ReadOnlyError says so."""
         (open_directory / "hidden").mkdir(mode=0o700)
