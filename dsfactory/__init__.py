@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     )
     from dsfactory.errors import (
         AbsentError,
+        BackupAbsentError,
+        BackupDamagedError,
+        BackupError,
+        BackupPlaceError,
+        BackupSealedError,
         BusyError,
         ClosedError,
         ConfigurationConflictError,
@@ -47,6 +52,7 @@ if TYPE_CHECKING:
         OptionError,
         OptionTypeError,
         ReadOnlyError,
+        RestoreRefusedError,
         StorageError,
         StoreAbsentError,
         StoreFullError,
@@ -68,8 +74,10 @@ if TYPE_CHECKING:
         DataStoreFactory,
     )
     from dsfactory.model import (
+        Backup,
         BackupConfig,
         Entry,
+        Event,
         FactoryConfig,
         HealthReport,
         Key,
@@ -101,7 +109,13 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AbsentError",
+    "Backup",
+    "BackupAbsentError",
     "BackupConfig",
+    "BackupDamagedError",
+    "BackupError",
+    "BackupPlaceError",
+    "BackupSealedError",
     "Batch",
     "BusyError",
     "CacheStore",
@@ -120,6 +134,7 @@ __all__ = [
     "DiskFailedError",
     "DiskFullError",
     "Entry",
+    "Event",
     "FactoryConfig",
     "FeatureError",
     "FileMissingError",
@@ -146,6 +161,7 @@ __all__ = [
     "Probe",
     "ReadOnlyError",
     "RegistryStats",
+    "RestoreRefusedError",
     "Rollback",
     "StateStore",
     "StorageError",

@@ -25,6 +25,7 @@ from dsfactory.model import (
 )
 from dsfactory.profiles import PROFILES
 from dsfactory.registry import Registry
+from dsfactory.safe import Safe
 from dsfactory.shelf import Shelf
 from dsfactory.stores import DataStore, file_probes, settings_of
 
@@ -36,12 +37,18 @@ class Caretaker:
     """Maintains the stores, in a thread or when asked to, and says how they are."""
 
     def __init__(
-        self, registry: Registry, shelf: Shelf, directories: Sequence[Path], clock: Clock
+        self,
+        registry: Registry,
+        shelf: Shelf,
+        safe: Safe,
+        directories: Sequence[Path],
+        clock: Clock,
     ) -> None:
         self._registry = registry
         self._shelf = shelf
+        self._safe = safe
         self._now = clock.now_ms
-        self._host = _Host(registry, shelf, directories, self._now)
+        self._host = _Host(registry, shelf, safe, directories, self._now)
         self._maintainer = Maintainer(self._host, self._now)
         self._thread: MaintenanceThread | None = None
         self._interval_ms: int | None = None
@@ -80,9 +87,24 @@ class Caretaker:
         """Ask every store, the registry and maintenance; keep the verdicts in the registry."""
         at = self._now()
         records, unlisted = self._listed()
-        report = examine(map(_subject, records), (self._registry.probes, self._own), at)
+        subjects = (self._subject(record, at) for record in records)
+        report = examine(subjects, (self._registry.probes, self._own), at)
         findings = (*report.factory, *unlisted, *self._kept(report))
         return dataclasses.replace(report, factory=findings)
+
+    def _subject(self, record: StoreRecord, at: int) -> Subject:
+        profile = PROFILES[record.kind]
+
+        def ask() -> list[Probe]:
+            of_file = file_probes(
+                record.path,
+                settings_of(record.options),
+                application_id=profile.application_id,
+                head=profile.revision,
+            )
+            return [*of_file, *self._safe.probes(record, at)]
+
+        return Subject(record.name, record.kind, record.path, ask)
 
     def _own(self) -> list[Probe]:
         return [self._maintainer.probe()]
@@ -130,11 +152,13 @@ class _Host:
         self,
         registry: Registry,
         shelf: Shelf,
+        safe: Safe,
         directories: Sequence[Path],
         now: Callable[[], int],
     ) -> None:
         self._registry = registry
         self._shelf = shelf
+        self._safe = safe
         self._directories = directories
         self._now = now
 
@@ -157,22 +181,12 @@ class _Host:
     def tidy_directory(self) -> None:
         """Remove what killed processes left half-made."""
         now_s = self._now() / 1000
-        for directory in self._directories:
+        for directory in (*self._directories, *self._safe.folders()):
             remove_unfinished(directory, older_than_s=UNFINISHED_AGE_S, now_s=now_s)
 
-
-def _subject(record: StoreRecord) -> Subject:
-    profile = PROFILES[record.kind]
-
-    def ask() -> list[Probe]:
-        return file_probes(
-            record.path,
-            settings_of(record.options),
-            application_id=profile.application_id,
-            head=profile.revision,
-        )
-
-    return Subject(record.name, record.kind, record.path, ask)
+    def keep_backups(self) -> tuple[int, list[str]]:
+        """Take the backups that are due; return how many, and what failed, a line each."""
+        return self._safe.keep()
 
 
 class Closable(Protocol):

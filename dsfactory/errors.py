@@ -39,9 +39,15 @@
     |   |-- ForkedError                         in a forked child, where it must not be used
     |   `-- TransactionError                    begin, commit or rollback out of turn
     |-- UnfitEnvironmentError     RuntimeError 11 SQLite too old, an extension is missing
-    `-- UpgradeError                        12  the file is at the revision where it was
-        |-- LineageError                        the migrations: two heads, an unknown revision
-        `-- UpgradeFailedError                  a step failed, and what it did was undone
+    |-- UpgradeError                        12  the file is at the revision where it was
+    |   |-- LineageError                        the migrations: two heads, an unknown revision
+    |   `-- UpgradeFailedError                  a step failed, and what it did was undone
+    `-- BackupError                         13  a backup; the store itself is as it was
+        |-- BackupAbsentError     KeyError      no such backup, or a file of it is missing
+        |-- BackupDamagedError                  what was kept is not what was written
+        |-- BackupPlaceError      OSError       where backups are kept: out of reach, full
+        |-- BackupSealedError                   encrypted, and no identity at hand opens it
+        `-- RestoreRefusedError                 restoring would overwrite, or is not possible
 
 A message says what happened, to what, and what to do. Facts (name, path, limit, sizes) are in
 ``facts``; a stored value never is.
@@ -260,3 +266,38 @@ def shown(value: object) -> str:
     except ValueError:  # Python prints no int of more than 4,300 digits
         return f"<{type(value).__name__} too long to print>"
     return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+class BackupError(DataStoreError):
+    """A backup could not be taken, read or restored; the store itself is as it was."""
+
+    exit_code = 13
+
+
+class BackupAbsentError(BackupError, KeyError):
+    """There is no such backup, or one of its files is missing."""
+
+
+class BackupDamagedError(BackupError):
+    """What was kept is not what was written: a bit flip, a file cut short, a manifest changed."""
+
+
+class BackupPlaceError(BackupError, OSError):
+    """The place where backups are kept is out of reach, refuses us, or is full."""
+
+    @classmethod
+    def of(cls, error: OSError, place: str, done: str) -> BackupPlaceError:
+        """Return the error for *error*, which kept something in *place* from being *done*."""
+        return cls(
+            f"Backups in {place} cannot be {done}: {error.strerror or type(error).__name__}. "
+            "Mend that, or choose another place.",
+            place=place,
+        )
+
+
+class BackupSealedError(BackupError):
+    """It is encrypted, and there is no identity at hand or not one that opens it."""
+
+
+class RestoreRefusedError(BackupError):
+    """Restoring would overwrite what nobody said may go, or is not possible to that moment."""

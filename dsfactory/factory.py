@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any, Self, TypeVar, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from dsfactory.caretaking import Caretaker, close_at_exit
 from dsfactory.clock import Clock, SystemClock
@@ -16,10 +18,12 @@ from dsfactory.errors import (
     ClosedError,
     ConfigurationConflictError,
     ConflictError,
+    DataStoreError,
     OptionError,
 )
 from dsfactory.keys import checked_name
 from dsfactory.model import (
+    Backup,
     BackupConfig,
     FactoryConfig,
     HealthReport,
@@ -32,6 +36,8 @@ from dsfactory.model import (
 from dsfactory.options import all_defaults, checked_choice
 from dsfactory.places import METADATA, STORES, checked_root
 from dsfactory.registry import Registry
+from dsfactory.safe import Keeping, Safe
+from dsfactory.safekeeping import SafekeepingFactory
 from dsfactory.shelf import Shelf, Validator
 from dsfactory.stores import (
     CacheStore,
@@ -42,6 +48,9 @@ from dsfactory.stores import (
     StateStore,
 )
 from dsfactory.upgrading import POLICIES, Upgrader
+
+if TYPE_CHECKING:
+    from dsfactory.upgrade import Target
 
 T = TypeVar("T")
 
@@ -62,7 +71,22 @@ class _Instance(forks.Restarting):
 _instance = _Instance()
 
 
-class DataStoreFactory:
+class _Hands:
+    """What stores may ask of the factory that has them."""
+
+    def __init__(self, factory: DataStoreFactory) -> None:
+        self._factory = factory
+
+    def backup(self, name: str, reason: str, tags: Iterable[str]) -> Backup:
+        """Take a backup of a store."""
+        return self._factory.backup(name, reason=reason, tags=tags)
+
+    def mend(self, record: StoreRecord, damage: DataStoreError) -> None:
+        """Put a backup in the stead of a damaged file, or raise *damage*."""
+        self._factory._safe.mend(record, damage)
+
+
+class DataStoreFactory(SafekeepingFactory):
     """Makes, finds and looks after the stores of one directory.
 
     Thread-safe. Processes that use the same directory share its stores. After a fork, parent and
@@ -76,6 +100,9 @@ class DataStoreFactory:
         maintenance: str = "auto",
         maintenance_interval: Duration = 30_000,
         upgrade: str = "auto",
+        backup_target: str | Path | None = None,
+        backup_recipients: Sequence[str] = (),
+        backup_identity: str | Path | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Open the factory of the directory *root*, made when it is missing.
@@ -84,7 +111,12 @@ class DataStoreFactory:
         *maintenance* "auto" runs a daemon thread every *maintenance_interval*; with "manual"
         only maintain() works. *upgrade* says what happens to files of earlier releases: "auto"
         brings them to head when they are opened, "never" refuses them with OlderSchemaError,
-        "check" refuses as well but tries the upgrade on a copy. *clock* is for tests.
+        "check" refuses as well but tries the upgrade on a copy.
+
+        Backups are kept in ``backups`` beside the stores, or at *backup_target*: a directory or
+        a URL such as s3://bucket/folder. *backup_recipients* are age or SSH public keys that they
+        are encrypted for; *backup_identity* (a file) decrypts them. What is left out is read from
+        DSFACTORY_BACKUP_TARGET, _RECIPIENTS (with commas) and _IDENTITY. *clock* is for tests.
         """
         checked_choice("maintenance", maintenance, ("auto", "manual"))
         checked_choice("upgrade", upgrade, POLICIES)
@@ -96,7 +128,9 @@ class DataStoreFactory:
         self._registry = Registry(self.root / METADATA, clock, self._upgrader.registry_behind)
         self._registry.follow(stores_root)
         self._lock = threading.RLock()
-        self._shelf = Shelf(self._registry, stores_root, clock, self._upgrader)
+        self._shelf = Shelf(self._registry, stores_root, clock, self._upgrader, _Hands(self))
+        keeping = Keeping(backup_target, tuple(backup_recipients), backup_identity).completed()
+        self._safe = Safe(self.root, self._registry, self._shelf, clock, keeping)
         self._closed = False
         self._config = FactoryConfig(
             root=self.root,
@@ -105,7 +139,9 @@ class DataStoreFactory:
             defaults=all_defaults(),
             backup=BackupConfig(),
         )
-        self._caretaker = Caretaker(self._registry, self._shelf, (self.root, stores_root), clock)
+        self._caretaker = Caretaker(
+            self._registry, self._shelf, self._safe, (self.root, stores_root), clock
+        )
         self._caretaker.start(interval_ms if maintenance == "auto" else None)
         forks.watch(self, owner=True)
         close_at_exit(self)
@@ -306,16 +342,30 @@ class DataStoreFactory:
         store has to be closed to go *down*; a registry that went down needs the earlier release.
         """
         self._require_open()
+        targets: Iterable[Target]
         if name is None:
             targets = self._upgrader.everything(self._registry, down=down)
         else:
             targets = [self._upgrader.store(self._registry.require(checked_name(name)))]
-        for target in targets if down else ():
-            if self._shelf.opened(target.name) is not None:
-                raise ConflictError(f"Store {target.name!r} is open. Close it to go down.")
-        return [
+        if down:
+            targets = list(targets)
+            self._require_closed(target.name for target in targets)
+        reports = [
             self._upgrader.run(target, to=to, down=down, progress=progress) for target in targets
         ]
+        # A registry that went down is the earlier release's to use.
+        kept = {} if down and name is None else self._safe.adopt([r.name for r in reports])
+        return [
+            dataclasses.replace(report, snapshot=kept.get(report.snapshot, report.snapshot))
+            if report.snapshot is not None
+            else report
+            for report in reports
+        ]
+
+    def _require_closed(self, names: Iterable[str]) -> None:
+        for name in names:
+            if self._shelf.opened(name) is not None:
+                raise ConflictError(f"Store {name!r} is open. Close it to go down.")
 
     def get_factory_config(self) -> FactoryConfig:
         """Return how the factory was made, with the default options of each kind."""

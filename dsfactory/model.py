@@ -173,6 +173,8 @@ class StoreRecord:
     backup_at: int | None
     health_at: int | None
     health: str | None
+    verified_at: int | None = None
+    """When one of its backups last passed a whole restore to a scratch place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +250,8 @@ class MaintenanceReport:
     pages_freed: int = 0
     dictionaries: int = 0
     checkpointed: int = 0
+    backups: int = 0
+    """Taken because they were due, or found to be of a store that did not change."""
     failures: tuple[str, ...] = ()
 
 
@@ -263,6 +267,57 @@ class UpgradeReport:
     """The copy from before; None when nothing was done."""
     error: str | None
     """Why it failed; the file is then as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A kept copy of one store, as its manifest and the catalog tell of it."""
+
+    id: str
+    store: str
+    created_at: int
+    """The moment whose state the copy holds; milliseconds since the epoch."""
+    reason: str
+    """"manual", "scheduled", "before-upgrade", "before-restore", or the caller's own word."""
+    size_bytes: int
+    """What it takes where it is kept; of a packed one what it added."""
+    sha256: str
+    """Of the database file that restoring it gives, to the byte."""
+    revision: int
+    verified_at: int | None = None
+    """When it was last restored to a scratch place and examined; None when never."""
+    tags: tuple[str, ...] = ()
+    pinned: bool = False
+    """A pinned backup is never removed."""
+    container: str = "full"
+    """"full": a file of its own; "pack": pages shared with others of the store."""
+    base: str | None = None
+    """The id of another backup without which this one cannot be restored; None mostly."""
+    group: str | None = None
+    """The id of the set it was taken with: all stores at one moment."""
+    restoring: bool = False
+    """Whether a restore is reading it now."""
+    unchanged_at: int | None = None
+    """When the store was last found to be the same as this copy, so that no other was made."""
+    flaws: tuple[str, ...] = ()
+    """Invariants of the store that were broken when it was copied: repair() mends them."""
+    damaged_at: int | None = None
+    """When the kept copy was found to be damaged; None while nothing is known against it."""
+    place: str = ""
+    """Where it is kept: empty for the factory's own directory, else a URL."""
+    followed: bool = False
+    """Whether point-in-time recovery goes on from it, to a moment that was promised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a store and that people have to hear of."""
+
+    at: int
+    store: str
+    what: str
+    """"quarantined", "restored", "backup failed" and the like."""
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from dsfactory.clock import END_OF_TIME
 from dsfactory.durations import ALLOWED, duration_ms
 from dsfactory.errors import OptionError, OptionTypeError, shown
 from dsfactory.model import FEATURES, Kind
 
 DAY_MS = 86_400_000
 MIB = 1024 * 1024
+
+LARGEST_COUNT = 2**53
+"""As many entries, bytes or backups as nobody has: what JSON still counts exactly."""
 
 LARGEST_VALUE = 1_000_000_000 - 4096
 """SQLite holds no value of 1 GB or more (its MAX_LENGTH)."""
@@ -44,8 +48,17 @@ class StoreOptions(NamedTuple):
     max_backups: int = 5
     backup_retention: int = 30 * DAY_MS
     backup_compression: bool = True
+    backup_every: int | None = None
+    backup_format: str = "full"
+    backup_keep: Mapping[str, Any] | None = None
+    backup_max_bytes: int | None = None
+    on_corruption: str = "raise"
+    pitr: int | None = None
     migrations: str | None = None
 
+
+RECORDABLE = frozenset({Kind.CONFIG, Kind.STATE})
+"""The kinds whose every change can be recorded, to be restored to any moment (option pitr)."""
 
 STRUCTURAL = frozenset({"codec", "features", "page_checksums"})
 """Fixed when the file is made; opening a store with others is a conflict, not a change."""
@@ -102,7 +115,7 @@ def _refuse(name: str, value: object, allowed: str, *, of_type: bool = False) ->
     )
 
 
-def _integer(minimum: int, maximum: int = 2**53, *, optional: bool = False) -> Check:
+def _integer(minimum: int, maximum: int = LARGEST_COUNT, *, optional: bool = False) -> Check:
     allowed = f"an int of at least {minimum} and at most {maximum}"
     if optional:
         allowed += ", or None (no limit)"
@@ -190,6 +203,104 @@ def _folder(name: str, value: object) -> str | None:
     return str(folder)
 
 
+def _keep_count(name: str, value: object) -> int | None:
+    allowed = "an int of at least 0, or -1 (all of them)"
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _refuse(name, value, allowed, of_type=True)
+    if not -1 <= value <= LARGEST_COUNT:
+        raise _refuse(name, value, allowed)
+    return value
+
+
+def _keep_tags(name: str, value: object) -> list[list[str]]:
+    allowed = 'lists of tags, such as [["a", "b"], ["c"]]: a and b, or c'
+    if value is None:
+        return []
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise _refuse(name, value, allowed, of_type=True)
+    for tags in value:
+        if isinstance(tags, str) or not isinstance(tags, Sequence):
+            raise _refuse(name, value, allowed, of_type=True)
+        if not tags or not all(isinstance(tag, str) for tag in tags):
+            raise _refuse(name, value, allowed)
+    return [list(tags) for tags in value]
+
+
+def _time_zone(name: str, value: object) -> str:
+    allowed = 'the name of a time zone, such as "UTC" or "Europe/Berlin"'
+    if not isinstance(value, str):
+        raise _refuse(name, value, allowed, of_type=True)
+    if value != "UTC":
+        from zoneinfo import ZoneInfo  # hardly ever needed
+
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError) as error:  # unknown, climbing out, a folder
+            raise _refuse(name, value, allowed) from error
+    return value
+
+
+KEEP_CHECKS: Mapping[str, Check] = {
+    "last": _keep_count,
+    "hourly": _keep_count,
+    "daily": _keep_count,
+    "weekly": _keep_count,
+    "monthly": _keep_count,
+    "yearly": _keep_count,
+    "within": _optional_duration,
+    "within_hourly": _optional_duration,
+    "within_daily": _optional_duration,
+    "within_weekly": _optional_duration,
+    "within_monthly": _optional_duration,
+    "within_yearly": _optional_duration,
+    "tags": _keep_tags,
+    "timezone": _time_zone,
+}
+"""The rules that choose which backups are kept; what each means: backup/retention/policy.py."""
+
+
+def _limit(name: str, value: object) -> int | None:
+    allowed = "an int of at least 1, or None or -1 (no limit)"
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _refuse(name, value, allowed, of_type=True)
+    if value == -1:
+        return None
+    if not 1 <= value <= LARGEST_COUNT:
+        raise _refuse(name, value, allowed)
+    return value
+
+
+LIMIT_CHECKS: Mapping[str, Check] = {
+    "max_backups": _limit,
+    "max_age": _optional_duration,
+    "max_total_bytes": _limit,
+}
+"""The limits of a retention policy, which cut what its rules chose."""
+
+
+def _keep(name: str, value: object) -> dict[str, Any] | None:
+    allowed = f"a mapping of {', '.join(KEEP_CHECKS)} (such as {{'daily': 7}}), or None"
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise _refuse(name, value, allowed, of_type=True)
+    unknown = [rule for rule in value if rule not in KEEP_CHECKS]
+    if unknown:
+        raise _refuse(name, unknown[0], allowed)
+    rules = {
+        rule: check(f"{name}[{rule!r}]", value[rule])
+        for rule, check in KEEP_CHECKS.items()
+        if rule in value
+    }
+    if not any(rules[rule] for rule in rules if rule != "timezone"):
+        raise _refuse(name, value, f"{allowed}; at least one rule has to keep something")
+    return rules
+
+
 CHECKS: Mapping[str, Check] = {
     "codec": _one_of("json", "msgpack", "raw"),
     "features": _features,
@@ -209,6 +320,12 @@ CHECKS: Mapping[str, Check] = {
     "max_backups": _integer(1),
     "backup_retention": _duration,
     "backup_compression": _flag,
+    "backup_every": _optional_duration,
+    "backup_format": _one_of("full", "pack"),
+    "backup_keep": _keep,
+    "backup_max_bytes": _integer(1, optional=True),
+    "on_corruption": _one_of("raise", "restore"),
+    "pitr": _optional_duration,
     "migrations": _folder,
 }
 
@@ -248,7 +365,17 @@ def checked(kind: Kind, overrides: Mapping[str, object]) -> dict[str, Any]:
             f"Option migrations is for custom stores; a {kind} store has only our tables.",
             option="migrations",
         )
-    return {name: CHECKS[name](name, value) for name, value in overrides.items()}
+    if overrides.get("pitr") is not None and kind not in RECORDABLE:
+        raise OptionError(
+            f"Option pitr is for config and state stores; the changes of a {kind} store are not "
+            "recorded. Leave it out, and take backups more often.",
+            option="pitr",
+        )
+    chosen = {name: CHECKS[name](name, value) for name, value in overrides.items()}
+    if chosen.get("backup_keep"):
+        # The standard limits would cut what the rules choose: seven days, four weeks are eleven.
+        chosen = {"max_backups": LARGEST_COUNT, "backup_retention": END_OF_TIME, **chosen}
+    return chosen
 
 
 def combined(base: StoreOptions, chosen: Mapping[str, Any]) -> StoreOptions:

@@ -9,6 +9,9 @@ from dsfactory.errors import OptionError, OptionTypeError, StorageError, shown
 
 METADATA = "metadata.db"
 STORES = "stores"
+BACKUPS = "backups"
+QUARANTINE = "quarantine"
+SNAPSHOTS = Path("backups") / "before-upgrade"
 
 
 def default_root() -> Path:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from dsfactory import options as option_table
 from dsfactory.clock import Clock
@@ -16,13 +17,15 @@ from dsfactory.codecs import codec_for
 from dsfactory.engine.checksums import available as checksums_available
 from dsfactory.errors import (
     ConfigurationConflictError,
+    CorruptError,
     DataStoreError,
+    ForeignFileError,
     KindConflictError,
     OlderSchemaError,
     TransactionError,
 )
 from dsfactory.keys import checked_name
-from dsfactory.model import Kind, StoreRecord
+from dsfactory.model import Backup, Kind, StoreRecord
 from dsfactory.options import STRUCTURAL, StoreOptions
 from dsfactory.profiles import PROFILES
 from dsfactory.registry import NewStore, Registry
@@ -41,6 +44,18 @@ class Held(NamedTuple):
     validator: Validator | None
 
 
+class Hands(Protocol):
+    """Who keeps backups of the stores."""
+
+    def backup(self, name: str, reason: str, tags: Iterable[str]) -> Backup:
+        """Take a backup of a store."""
+        ...
+
+    def mend(self, record: StoreRecord, damage: DataStoreError) -> None:
+        """Put a backup in the stead of a damaged file if its options say so, or raise *damage*."""
+        ...
+
+
 class Shelf:
     """Asks the registry, picks the profile, opens the store and remembers it.
 
@@ -48,8 +63,14 @@ class Shelf:
     """
 
     def __init__(
-        self, registry: Registry, directory: Path, clock: Clock, upgrader: Upgrader
+        self,
+        registry: Registry,
+        directory: Path,
+        clock: Clock,
+        upgrader: Upgrader,
+        hands: Hands,
     ) -> None:
+        self._hands = hands
         self._registry = registry
         self._upgrader = upgrader
         self._directory = directory
@@ -168,6 +189,8 @@ class Shelf:
         try:
             if validator is not None:
                 store.add_validation_hook(validator)
+            if "pitr" in chosen and chosen["pitr"] is None and record.options.pitr is not None:
+                store.stop_recording()
             self._registry.opened(record, options, type_name(schema))
         except BaseException:
             store.close()
@@ -194,14 +217,21 @@ class Shelf:
             revision=profile.revision,
             application_id=profile.application_id,
             closed=closed,
+            backup=functools.partial(self._hands.backup, record.name),
         )
         try:
-            store = CLASSES[record.kind](parts)
+            return self._opened_at_head(parts, record)
+        except (CorruptError, ForeignFileError) as error:
+            self._hands.mend(dataclasses.replace(record, options=options), error)
+            return self._opened_at_head(parts, record)
+
+    def _opened_at_head(self, parts: StoreParts[Any], record: StoreRecord) -> DataStore[Any]:
+        try:
+            return CLASSES[record.kind](parts)
         except OlderSchemaError as error:
-            record = dataclasses.replace(record, options=options)
+            record = dataclasses.replace(record, options=parts.options)
             self._upgrader.at_opening(self._upgrader.store(record), error)
-            store = CLASSES[record.kind](parts)
-        return store
+            return CLASSES[record.kind](parts)
 
     def _forget(self, name: str) -> None:
         self._open.pop(name, None)

@@ -5,7 +5,7 @@ Alembic is imported only when a file is behind: opening an up-to-date store neve
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,7 +15,7 @@ from dsfactory.engine import Connection, Database, Row, Settings
 from dsfactory.errors import DataStoreError, OlderSchemaError
 from dsfactory.model import Kind, StoreRecord, UpgradeReport
 from dsfactory.options import StoreOptions
-from dsfactory.places import METADATA
+from dsfactory.places import METADATA, SNAPSHOTS
 from dsfactory.registry import NewStore, Registry
 from dsfactory.stores import settings_of
 from dsfactory.stores.creation import fingerprint
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from dsfactory.upgrade import Target
 
 POLICIES = ("auto", "never", "check")
-SNAPSHOTS = Path("backups") / "before-upgrade"
 REGISTRY = "registry"
 
 Progress = Callable[[int, int], None]
@@ -71,12 +70,19 @@ class Upgrader:
             application=Path(options.migrations) if options.migrations else None,
         )
 
-    def everything(self, registry: Registry, *, down: bool) -> list[Target]:
-        """Return what upgrading the registry and all its stores needs to know, in their order."""
-        stores = [self.store(record) for record in registry.records()]
+    def everything(self, registry: Registry, *, down: bool) -> Iterator[Target]:
+        """Yield what upgrading the registry and all its stores needs to know, in their order.
+
+        The registry goes up first and down last: it is what finds the stores, and whoever takes
+        the first target has brought it to head before the second is looked for.
+        """
         itself = self.registry(registry.path, registry.settings)
-        # First up and last down: it is what finds the stores.
-        return [*stores, itself] if down else [itself, *stores]
+        if not down:
+            yield itself
+        for record in registry.records():
+            yield self.store(record)
+        if down:
+            yield itself
 
     def registry(self, path: Path, settings: Settings) -> Target:
         """Return what upgrading the metadata database needs to know."""

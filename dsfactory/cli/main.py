@@ -25,7 +25,8 @@ Exit codes:
    3  a value was refused             10  used at the wrong moment
    4  what was asked for is absent    11  SQLite or Python is not fit
    5  a conflict                      12  an upgrade failed and was undone
-   6  a store is full                 70  a bug: please report it
+   6  a store is full                 13  a backup
+                                      70  a bug: please report it
 """
 
 

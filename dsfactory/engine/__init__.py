@@ -11,6 +11,7 @@ from dsfactory.engine.connection import (
     identity,
     open_connection,
     require_write_lock,
+    without_triggers,
 )
 from dsfactory.engine.database import Database, Retry
 from dsfactory.engine.functions import register
@@ -33,4 +34,5 @@ __all__ = [
     "open_connection",
     "register",
     "require_write_lock",
+    "without_triggers",
 ]

@@ -26,7 +26,9 @@ def require_sqlite(version: str) -> None:
         )
 
 
-require_sqlite(apsw.sqlite_lib_version())
+SQLITE_VERSION: str = apsw.sqlite_lib_version()
+
+require_sqlite(SQLITE_VERSION)
 
 
 class Settings(NamedTuple):
@@ -87,24 +89,45 @@ def identity(connection: apsw.Connection) -> Identity:
     )
 
 
+def identity_of(path: Path, settings: Settings) -> Identity | None:
+    """Return what the file at *path* says that it is; None when it cannot even be asked."""
+    try:
+        connection = open_connection(path, settings)
+        try:
+            return identity(connection)
+        finally:
+            connection.close(True)
+    except (DataStoreError, apsw.Error):
+        return None
+
+
 def create_database(
     path: Path,
     statements: Iterable[tuple[str, Row]],
     who: Identity,
     *,
     page_checksums: bool = False,
+    page_bytes: int | None = None,
     finish: Callable[[apsw.Connection], None] | None = None,
 ) -> None:
     """Make the database *path* from *statements*, private and complete, unless it exists.
 
-    *finish* may add to it on the connection, in the same transaction. Killed at any moment, the
+    *page_bytes* is SQLite's page size where the usual one is not wanted. *finish* may add to it on
+    the connection, in the same transaction. Killed at any moment, the
     file is there as a whole or not at all. Raises FileMissingError where a file was lost whose
     log is still there.
     """
     files.refuse_lost_file(path)
     try:
         with files.created_at_once(path) as scratch:
-            _build(scratch, statements, who, finish, page_checksums=page_checksums)
+            _build(
+                scratch,
+                statements,
+                who,
+                finish,
+                page_checksums=page_checksums,
+                page_bytes=page_bytes,
+            )
     except DataStoreError:
         raise  # of *finish*; some of them are OSErrors too
     except apsw.Error as error:
@@ -120,14 +143,18 @@ def _build(
     finish: Callable[[apsw.Connection], None] | None,
     *,
     page_checksums: bool,
+    page_bytes: int | None,
 ) -> None:
     vfs = checksums.vfs() if page_checksums else None
     connection = apsw.Connection(str(scratch), vfs=vfs)
     try:
         if page_checksums:
             checksums.reserve(connection)
+        if page_bytes is not None:
+            connection.pragma("page_size", page_bytes)
         for pragma in pragmas.AT_CREATION:
-            connection.pragma(pragma.name, pragma.value)
+            if pragma.name != "page_size" or page_bytes is None:
+                connection.pragma(pragma.name, pragma.value)
         # The finished file is synced once, when it gets its name.
         connection.pragma("synchronous", "off")
         connection.pragma("application_id", who.application_id)
@@ -153,6 +180,16 @@ def damage(connection: apsw.Connection, path: Path) -> list[str]:
     except apsw.Error as error:
         return [str(translated(error, path))]
     return [] if found == ["ok"] else found
+
+
+def without_triggers(connection: apsw.Connection) -> None:
+    """Let *connection* write rows as they were, which were changed by triggers already.
+
+    For copies that nobody else uses: what is written is not synced either.
+    """
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 0)
+    connection.pragma("synchronous", "off")
 
 
 def require_write_lock(connection: apsw.Connection, path: Path) -> None:

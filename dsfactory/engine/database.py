@@ -17,6 +17,7 @@ from dsfactory.engine import forks
 from dsfactory.engine.connection import Row, Settings, open_connection
 from dsfactory.engine.pool import ReaderPool
 from dsfactory.engine.transaction import (
+    Both,
     Parameters,
     Reading,
     Savepoint,
@@ -172,6 +173,10 @@ class Database:
         if transaction is not None and self._owner == get_ident():
             return Savepoint(transaction)
         return Transaction(self)
+
+    def join(self, witness: Witness) -> None:
+        """Let *witness* take part in every write transaction from now on, after who does now."""
+        self._witness = witness if self._witness is None else Both(self._witness, witness)
 
     @property
     def in_transaction(self) -> bool:

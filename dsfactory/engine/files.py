@@ -126,19 +126,40 @@ def created_at_once(path: Path) -> Iterator[Path]:
     Killed at any moment, *path* either does not exist or is complete and on disk. If somebody
     else made *path* meanwhile, theirs stays and ours is dropped.
     """
+    with unfinished(path) as scratch:
+        yield scratch
+        sync(scratch)
+        with contextlib.suppress(FileExistsError):
+            _move_new(scratch, path)
+        sync(path.parent)
+
+
+@contextlib.contextmanager
+def replaced_at_once(path: Path, *, keep: bool = False) -> Iterator[Path]:
+    """Yield a private scratch path beside *path*; afterwards *path* is that file, whole.
+
+    Killed at any moment, *path* is the old file or the new one, and on disk. With *keep* it is
+    the old one in the end as well.
+    """
+    with unfinished(path) as scratch:
+        yield scratch
+        if not keep:
+            sync(scratch)
+            scratch.replace(path)
+            sync(path.parent)
+
+
+@contextlib.contextmanager
+def unfinished(path: Path) -> Iterator[Path]:
+    """Yield an empty private file beside *path*; what is left of it afterwards is deleted."""
     scratch = path.with_name(f".{path.name}.{os.urandom(8).hex()}{_UNFINISHED}")
     descriptor = os.open(scratch, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE_FILE)
     os.close(descriptor)
     try:
         scratch.chmod(PRIVATE_FILE)
         yield scratch
-        _sync(scratch)
-        with contextlib.suppress(FileExistsError):
-            _move_new(scratch, path)
-        _sync(path.parent)
     finally:
-        scratch.unlink(missing_ok=True)
-        for suffix in SIDE_FILES:
+        for suffix in ("", *SIDE_FILES):
             Path(f"{scratch}{suffix}").unlink(missing_ok=True)
 
 
@@ -179,7 +200,8 @@ def _move_new(scratch: Path, path: Path) -> None:
         scratch.rename(path)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have a file or a directory on disk before going on."""
     if path.is_dir() and os.name == "nt":
         return  # Windows has no fsync of a directory
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)

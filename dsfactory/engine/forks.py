@@ -84,6 +84,21 @@ def opened(connection: apsw.Connection, status: os.stat_result) -> None:
     _opened[connection] = (status.st_dev, status.st_ino)
 
 
+def used_here(path: Path) -> bool:
+    """Whether a connection of this process has the file at *path* open."""
+    status = path.stat()
+    inode = (status.st_dev, status.st_ino)
+    return any(_is_open(c) for c, file in list(_opened.items()) if file == inode)
+
+
+def _is_open(connection: apsw.Connection) -> bool:
+    try:
+        connection.total_changes()
+    except apsw.ConnectionClosedError:
+        return False
+    return True
+
+
 def inherited(path: Path) -> ForkedError:
     """Note that a connection to *path* came along into this child; return why it is refused."""
     with contextlib.suppress(OSError):

@@ -39,6 +39,24 @@ class Witness(Protocol):
         ...
 
 
+class Both:
+    """Two witnesses as one, the first before the second."""
+
+    def __init__(self, first: Witness, second: Witness) -> None:
+        self._first = first
+        self._second = second
+
+    def begun(self, transaction: Transaction) -> None:
+        """Let both look."""
+        self._first.begun(transaction)
+        self._second.begun(transaction)
+
+    def committing(self, transaction: Transaction) -> None:
+        """Let both do their last work."""
+        self._first.committing(transaction)
+        self._second.committing(transaction)
+
+
 class Snapshot:
     """Queries that all see the file as it was at one moment."""
 

@@ -48,6 +48,10 @@ class Host(Protocol):
         """Remove what killed processes left half-made."""
         ...
 
+    def keep_backups(self) -> tuple[int, list[str]]:
+        """Take the backups that are due; return how many, and what failed, a line each."""
+        ...
+
 
 class Maintainer:
     """Runs the tasks, by hand or in a thread of its own. After a fork the child makes another."""
@@ -87,8 +91,8 @@ class Maintainer:
 
     def _all_stores(self, everything: bool, stopping: Stopping) -> MaintenanceReport:
         done: Counter[str] = Counter()
-        failures: list[str] = []
         self._host.tidy_directory()
+        done["backups"], failures = self._backups()
         for name in self._host.names():
             if stopping() or not self._lease():
                 break
@@ -101,6 +105,14 @@ class Maintainer:
                 failures.append(f"{name}: {error}")
                 _log().warning("maintenance of store %s failed: %s", name, error)
         return MaintenanceReport(ran=True, failures=tuple(failures), **done)
+
+    def _backups(self) -> tuple[int, list[str]]:
+        try:
+            return self._host.keep_backups()
+        except DataStoreError as error:
+            # Where backups are kept may be out of reach; the stores need care all the same.
+            _log().warning("no backups could be taken: %s", error)
+            return 0, [f"backups: {error}"]
 
     def _tasks(self, name: str, everything: bool) -> Iterator[Task]:
         now = self._now()

@@ -21,7 +21,7 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
   accessed_at INTEGER NOT NULL,
   backup_at INTEGER,
   health_at INTEGER,
-  health TEXT,
+  health TEXT, verified_at INTEGER,
   PRIMARY KEY (id),
   UNIQUE (name),
   UNIQUE (path)
@@ -43,10 +43,18 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
   revision INTEGER NOT NULL,
   verified_at INTEGER,
   pinned INTEGER DEFAULT 0 NOT NULL,
-  tags TEXT DEFAULT '[]' NOT NULL,
+  tags TEXT DEFAULT '[]' NOT NULL, container TEXT DEFAULT 'full' NOT NULL, base TEXT, set_id TEXT, flaws TEXT DEFAULT '[]' NOT NULL, unchanged_at INTEGER, held_until INTEGER, removed_at INTEGER, damaged_at INTEGER,
   PRIMARY KEY (id)
 ) STRICT""",
         """CREATE INDEX backup_store ON backup (store, created_at)""",
+        """CREATE TABLE event (
+  id INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  store TEXT NOT NULL,
+  what TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  PRIMARY KEY (id)
+) STRICT""",
     ),
     "entry": (
         """CREATE TABLE meta (

@@ -38,7 +38,7 @@ def _profile(name: str, letter: str, revision: int) -> Profile:
     return Profile(name, int.from_bytes(b"dsf" + letter.encode(), "big"), revision)
 
 
-REGISTRY = _profile("registry", "r", 2)
+REGISTRY = _profile("registry", "r", 3)
 
 PROFILES = {
     Kind.CONFIG: _profile("config", "c", 2),

@@ -196,6 +196,7 @@ def _registry(tables: MetaData) -> None:
         Column("backup_at", INTEGER),
         Column("health_at", INTEGER),
         Column("health", TEXT),
+        Column("verified_at", INTEGER),
         UniqueConstraint("name"),
         UniqueConstraint("path"),
         sqlite_strict=True,
@@ -227,9 +228,27 @@ def _backups(tables: MetaData) -> None:
         Column("verified_at", INTEGER),
         Column("pinned", INTEGER, nullable=False, server_default=text("0")),
         Column("tags", TEXT, nullable=False, server_default=text("'[]'")),
+        Column("container", TEXT, nullable=False, server_default=text("'full'")),
+        Column("base", TEXT),
+        Column("set_id", TEXT),
+        Column("flaws", TEXT, nullable=False, server_default=text("'[]'")),
+        Column("unchanged_at", INTEGER),
+        Column("held_until", INTEGER),
+        Column("removed_at", INTEGER),
+        Column("damaged_at", INTEGER),
         sqlite_strict=True,
     )
     Index("backup_store", backup.c.store, backup.c.created_at)
+    Table(
+        "event",
+        tables,
+        Column("id", INTEGER, primary_key=True, nullable=False),
+        Column("at", INTEGER, nullable=False),
+        Column("store", TEXT, nullable=False),
+        Column("what", TEXT, nullable=False),
+        Column("detail", TEXT, nullable=False),
+        sqlite_strict=True,
+    )
 
 
 TABLES = {

@@ -20,9 +20,10 @@ from dsfactory.errors import (
 )
 from dsfactory.keys import is_name
 from dsfactory.model import Kind, Probe, StoreRecord
-from dsfactory.options import StoreOptions, as_record, from_record
+from dsfactory.options import STRUCTURAL, StoreOptions, as_record, from_record
 from dsfactory.profiles import PROFILES, REGISTRY, registry_ddl, stamp
 from dsfactory.registry import sql
+from dsfactory.registry.catalog import Catalog
 from dsfactory.stores import file_probes, require_profile
 
 FRESH_MS = 60_000
@@ -72,6 +73,7 @@ class Registry:
             self._database = self._opened()
         hurried = self.settings._replace(busy_timeout_ms=NOTE_PATIENCE_MS)
         self._notes = Database(path, hurried, clock=self._now, retry=Retry(max_retries=0))
+        self.catalog = Catalog(self._database, self._now)
 
     def follow(self, home: Path) -> None:
         """Look for every store in *home*: the directory may have been moved or copied since.
@@ -195,6 +197,22 @@ class Registry:
         with self._database.write() as tx:
             tx.run(sql.SET_OPTIONS, (record.name, json.dumps(as_record(options))))
 
+    def restored(self, record: StoreRecord) -> None:
+        """Note that a store is what *record* says again; register it when it was not.
+
+        Where it is registered, what can be changed by opening it stays as it is.
+        """
+        with self._database.write() as tx:
+            rows = tx.rows(sql.BY_NAME, (record.name,))
+            options = record.options
+            if rows:
+                structure = {name: getattr(options, name) for name in STRUCTURAL}
+                options = _record(rows[0]).options._replace(**structure)
+            else:
+                tx.run(sql.ADD, _new_row(record))
+            changed = (str(record.kind), json.dumps(as_record(options)), record.revision)
+            tx.run(sql.RESTORED, (record.name, record.id, *changed))
+
     def unregister(self, name: str) -> Path | None:
         """Forget the store; return where its file is, or None when it was unknown."""
         if not is_name(name):
@@ -250,6 +268,19 @@ def _spelt(path: str | os.PathLike[str]) -> str | None:
     return spelt
 
 
+def _new_row(record: StoreRecord) -> Row:
+    return (
+        record.id,
+        record.name,
+        str(record.kind),
+        str(record.path),
+        json.dumps(as_record(record.options)),
+        record.schema,
+        record.revision,
+        record.created_at,
+    )
+
+
 def _record(row: Row) -> StoreRecord:
     try:
         kind, options = Kind(row[2]), from_record(json.loads(row[4]))
@@ -272,4 +303,5 @@ def _record(row: Row) -> StoreRecord:
         backup_at=row[9],
         health_at=row[10],
         health=row[11],
+        verified_at=row[12],
     )

@@ -44,7 +44,7 @@ def violations(
         try:
             yield from _unsound(snapshot)
             yield from _broken(snapshot, features)
-            yield from _undecodable(snapshot, values)
+            yield from undecodable(snapshot, values)
         except CorruptError as error:
             yield Violation(SOUND, str(error))
 
@@ -61,7 +61,8 @@ def _broken(reading: Reading, features: Iterable[str]) -> Iterator[Violation]:
             yield Violation(invariant.name, str(detail))
 
 
-def _undecodable(reading: Reading, values: Values[Any]) -> Iterator[Violation]:
+def undecodable(reading: Reading, values: Values[Any]) -> Iterator[Violation]:
+    """Yield an entry each whose value cannot be decoded."""
     last = 0
     while rows := reading.rows(sql.EVERYTHING, (last, _PAGE_ROWS)):
         for entry_id, stored, unpacked_bytes in rows:

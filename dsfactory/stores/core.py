@@ -12,9 +12,9 @@ from dsfactory.codecs import Codec
 from dsfactory.durations import Duration, duration_ms
 from dsfactory.engine import Database, Retry, Transaction
 from dsfactory.errors import FeatureError, OptionError, OptionTypeError, StoreFullError
-from dsfactory.model import Key, Kind, OperationEvent
-from dsfactory.options import StoreOptions
-from dsfactory.stores import sql
+from dsfactory.model import Backup, Key, Kind, OperationEvent
+from dsfactory.options import RECORDABLE, StoreOptions
+from dsfactory.stores import journal, sql
 from dsfactory.stores.creation import file_identity, require_lineage, settings_of
 from dsfactory.stores.flights import Flights
 from dsfactory.stores.history import History
@@ -43,6 +43,8 @@ class StoreParts(Generic[T]):
     application_id: int
     closed: Callable[[], None] = lambda: None
     """Called once when the store was closed."""
+    backup: Callable[[str, Iterable[str]], Backup] | None = None
+    """Takes a backup, given the reason and the tags; None for a store without a factory."""
 
 
 class StoreCore(Generic[T]):
@@ -75,9 +77,27 @@ class StoreCore(Generic[T]):
             ((floor,),) = self._database.rows(sql.CLOCK_FLOOR)
             self._clock.raise_to(floor)
             self._values.attach(self._database, dictionaries="compression" in options.features)
+            self._record()
         except BaseException:
             self._database.close()
             raise
+
+    def _record(self) -> None:
+        """Record every change when the option says so; go on where the file does already."""
+        if self.kind not in RECORDABLE:
+            return
+        if self.options.pitr is not None:
+            journal.begin(self._database, self.options.features)
+        if journal.recording(self._database):
+            self._database.join(journal.Recorder(self._now))
+
+    def stop_recording(self) -> None:
+        """Give up point-in-time recovery: no further change is recorded, by any process.
+
+        The factory calls this when a store is opened with ``pitr=None`` that had it on.
+        """
+        with self._database.write() as tx:
+            journal.end(tx, self._now())
 
     @property
     def name(self) -> str:

@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 
 from dsfactory.engine.files import file_size
 from dsfactory.errors import BusyError, FeatureError, StorageError
-from dsfactory.model import Key, StoreHealth, StoreMetrics, StoreStats, Violation
+from dsfactory.model import Backup, Key, StoreHealth, StoreMetrics, StoreStats, Violation
 from dsfactory.options import checked_count
 from dsfactory.stores import checking, probing, sql
 from dsfactory.stores.batch import Batch, Step
@@ -187,6 +187,19 @@ class DataStore(WritingStore[T], MutableMapping[Key, T]):
         Asks through connections of its own and moves none of the store's counters.
         """
         return probing.store_health(self._parts)
+
+    def backup(self, reason: str = "manual", tags: Iterable[str] = ()) -> Backup:
+        """Copy the store while everybody goes on writing, and return the backup.
+
+        Nothing changed since the newest one: that is returned. Raises CorruptError for a damaged
+        store, BackupPlaceError when nothing can be kept.
+        """
+        if self._parts.backup is None:
+            raise FeatureError(
+                f"Store {self.name!r} was opened without a factory, which keeps the backups.",
+                store=self.name,
+            )
+        return self._parts.backup(reason, tags)
 
     def maintain(self) -> tuple[int, int]:
         """Write the order of use, copy the WAL back, give freed pages to the file system.

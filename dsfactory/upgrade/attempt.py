@@ -9,8 +9,10 @@ from sqlalchemy.exc import StatementError
 
 from dsfactory import __version__
 from dsfactory.engine import Connection
+from dsfactory.engine.counting import row_counts
 from dsfactory.engine.translate import translated
 from dsfactory.errors import UpgradeFailedError
+from dsfactory.stores import journal
 from dsfactory.upgrade import examining
 from dsfactory.upgrade.planning import Plan, Plans, Target, can_note
 from dsfactory.upgrade.running import Observer, Run, literal
@@ -43,11 +45,14 @@ class Attempt:
     def execute(self, plans: Plans) -> None:
         """Run all steps and examine the result; set the new revision. Raises UpgradeFailedError."""
         target, connection = self._target, self._connection
+        if plans.work:
+            # What is recorded are rows of this revision; opening begins anew with the next one
+            journal.end(journal.Plain(connection), target.clock())
         before = self._found()
         rows = before.rows
         for plan in plans.work:
             self.run(plan)
-            after = examining.row_counts(connection)
+            after = row_counts(connection)
             self._refuse(examining.lost_rows(rows, after, self._free(plan, rows)))
             rows = after
         self._refuse(examining.complaints(connection, before, self._found()))

@@ -14,18 +14,11 @@ from typing import NamedTuple
 import apsw
 
 from dsfactory.engine import Connection
+from dsfactory.engine.counting import ORPHANS, row_counts
 from dsfactory.profiles import ddl, invariants, registry_ddl
 from dsfactory.upgrade.scripts import Lineage
 
-TABLES = r"""
-SELECT name FROM sqlite_schema
-WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'
-  AND name NOT LIKE 'alembic\_version%' ESCAPE '\'
-"""
 SCHEMA = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
-ORPHANS = 'SELECT "table", parent, count(*) FROM pragma_foreign_key_check GROUP BY 1, 2'
-# A name cannot be bound; it comes from the schema and is quoted.
-COUNT = 'SELECT count(*) FROM "{}"'
 
 
 class Findings(NamedTuple):
@@ -58,17 +51,6 @@ def _violations(connection: Connection, features: tuple[str, ...]) -> dict[str, 
             continue  # of columns that this revision does not have
         found[invariant.name] = [str(row[0]) for row in rows]
     return found
-
-
-def row_counts(connection: Connection) -> dict[str, int]:
-    """Return the number of rows of every table."""
-    names = [str(name) for (name,) in connection.execute(TABLES).fetchall()]
-    counts = {}
-    for name in names:
-        query = COUNT.format(name.replace('"', '""'))
-        ((count,),) = connection.execute(query).fetchall()
-        counts[name] = int(str(count))
-    return counts
 
 
 def declared(lineage: Lineage, steps: Iterable[str]) -> set[str]:

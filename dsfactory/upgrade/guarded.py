@@ -9,10 +9,11 @@ from pathlib import Path
 import apsw
 
 from dsfactory.engine import Connection, open_connection
+from dsfactory.engine.counting import row_counts
 from dsfactory.engine.translate import translated
 from dsfactory.errors import ReadOnlyError
 from dsfactory.model import UpgradeReport
-from dsfactory.upgrade import examining, snapshots
+from dsfactory.upgrade import snapshots
 from dsfactory.upgrade.attempt import NOTE_LINEAGE, Attempt
 from dsfactory.upgrade.planning import Plans, Target, application_plan, can_note, planned
 
@@ -130,7 +131,7 @@ def _told(connection: Connection, progress: Progress | None) -> Iterator[None]:
     if progress is None:
         yield
         return
-    total = sum(examining.row_counts(connection).values())
+    total = sum(row_counts(connection).values())
     written = 0
 
     # SQLite counts the changes of a statement when it ends; a rebuild is one long statement.

@@ -30,6 +30,7 @@ LEAST = {
     "max_value_bytes": 1,
     "max_versions": 1,
     "max_backups": 1,
+    "backup_max_bytes": 1,
 }
 MOST = {
     "compression_threshold": 2**53,
@@ -41,11 +42,18 @@ MOST = {
     "max_value_bytes": 1_000_000_000 - 4096,
     "max_versions": 2**53,
     "max_backups": 2**53,
+    "backup_max_bytes": 2**53,
 }
-UNLIMITED = ("max_entries", "max_bytes", "max_versions")
+UNLIMITED = ("max_entries", "max_bytes", "max_versions", "backup_max_bytes")
 FLAGS = ("page_checksums", "compression", "auto_cleanup", "backup_compression")
-DURATIONS = ("ttl", "backup_retention")
-CHOICES = {"codec": ("json", "msgpack", "raw"), "synchronous": ("FULL", "NORMAL")}
+DURATIONS = ("ttl", "backup_retention", "backup_every")
+CHOICES = {
+    "codec": ("json", "msgpack", "raw"),
+    "synchronous": ("FULL", "NORMAL"),
+    "backup_format": ("full", "pack"),
+    "on_corruption": ("raise", "restore"),
+}
+ELSEWHERE = {"backup_keep", "pitr"}  # test_backup_options.py, tests/backup
 
 
 def check(name: str, value: Any) -> Any:
@@ -65,7 +73,7 @@ def refusal(name: str, value: Any, error: type[OptionError] = OptionError) -> Op
 
 def test_every_option_is_listed() -> None:
     """Every option has a check, and this file knows of every option."""
-    known = {*LEAST, *FLAGS, *DURATIONS, *CHOICES, "features", "migrations"}
+    known = {*LEAST, *FLAGS, *DURATIONS, *CHOICES, "features", "migrations"} | ELSEWHERE
     assert set(CHECKS) == set(StoreOptions._fields) == known
     assert set(CHECKS) >= STRUCTURAL
 

@@ -13,9 +13,13 @@ import pytest
 import dsfactory as ds
 from dsfactory import errors
 from dsfactory.cli import boundary
-from dsfactory.cli.index import COMMANDS
+from dsfactory.cli.index import COMMANDS, GROUPS
 from dsfactory.cli.main import EPILOG, dsfactory
 
+# Every command that does something, as it is called.
+LEAVES = [[name] for name in COMMANDS if name not in GROUPS] + [
+    [group, name] for group, names in GROUPS.items() for name in names
+]
 DEAR = ("sqlalchemy", "alembic", "apsw", "msgspec", "rich", "zstandard")
 
 
@@ -58,10 +62,20 @@ def test_index_line(name):
     assert (command.help or "").partition("\n\n")[0].replace("\n", " ") == COMMANDS[name]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_command_help(run, name):
+@pytest.mark.parametrize("group", GROUPS)
+def test_index_lines_of_groups(group):
+    """The index says of a command in a group what the command says of itself first."""
+    commands = dsfactory.get_command(click.Context(dsfactory), group)
+    for name, line in GROUPS[group].items():
+        command = commands.get_command(click.Context(commands), name)
+        assert command.name == name
+        assert (command.help or "").partition("\n\n")[0].replace("\n", " ") == line
+
+
+@pytest.mark.parametrize("called", LEAVES, ids=" ".join)
+def test_command_help(run, called):
     """Every command explains itself, with --root, --json and the variable for the root."""
-    shown = run(name, "-h")
+    shown = run(*called, "-h")
     assert shown.exit_code == 0
     for said in ("--root", "DSFACTORY_ROOT", "--json"):
         assert said in shown.stdout
@@ -70,8 +84,15 @@ def test_command_help(run, name):
 def test_commands_folder_is_the_index():
     """Every file in commands/ is a command of the index, and the other way about."""
     folder = Path(boundary.__file__).parent / "commands"
-    files = {path.stem.replace("_", "-") for path in folder.glob("*.py")} - {"--init--"}
-    assert files == set(COMMANDS)
+    assert names_in(folder) == set(COMMANDS)
+    for group, names in GROUPS.items():
+        assert names_in(folder / group) == set(names)
+
+
+def names_in(folder: Path) -> set[str]:
+    """The commands that a folder has, by the names of its files and folders."""
+    stems = {path.stem for path in folder.iterdir() if path.suffix == ".py" or path.is_dir()}
+    return {stem.replace("_", "-") for stem in stems if not stem.startswith("__")}
 
 
 def test_exit_codes_are_documented():

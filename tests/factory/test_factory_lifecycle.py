@@ -35,6 +35,18 @@ USES: dict[str, Callable[[ds.DataStoreFactory], object]] = {
     "perform_health_check": lambda f: f.perform_health_check(),
     "maintain": lambda f: f.maintain(),
     "upgrade": lambda f: f.upgrade(),
+    "backup": lambda f: f.backup(),
+    "backups": lambda f: f.backups(),
+    "prune": lambda f: f.prune(),
+    "run_due_backups": lambda f: f.run_due_backups(),
+    "restore": lambda f: f.restore("x"),
+    "restorable": lambda f: f.restorable("x"),
+    "backup_sets": lambda f: f.backup_sets(),
+    "restore_set": lambda f: f.restore_set("x"),
+    "verify": lambda f: f.verify(),
+    "pin_backup": lambda f: f.pin_backup("x"),
+    "rescan_backups": lambda f: f.rescan_backups(),
+    "events": lambda f: f.events(),
 }
 ALWAYS = {"close", "closed", "root", "get_factory_config", "get_standard_backup_config"}
 OF_CLASS = {"get_instance", "reset_instance"}

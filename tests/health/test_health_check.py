@@ -29,6 +29,8 @@ PROBES = {"file", "readable", "writable", "schema"}
 needs_checksums = pytest.mark.skipif(not checksums.available(), reason="no cksumvfs in this apsw")
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
 
+OF_BACKUPS = ("backups", "whole backups", "verified restore")
+
 
 def create(factory: ds.DataStoreFactory, kind: str, name: str = "x") -> ds.DataStore[Any]:
     """Make a store of *kind*; a config store with a type that takes any dict."""
@@ -64,10 +66,16 @@ def test_of_every_kind(factory: ds.DataStoreFactory, was_open: bool) -> None:
 
 
 def test_store_asked_alone(factory: ds.DataStoreFactory) -> None:
-    """A store answers for itself what the factory's check says of it."""
+    """A store answers for itself what the factory's check says of its file."""
     store = create(factory, "state")
     (of_factory,) = factory.perform_health_check().stores
-    assert store.health_check() == of_factory
+    alone = store.health_check()
+    assert of_factory.probes[: len(alone.probes)] == alone.probes
+    assert (alone.name, alone.kind, alone.path) == (
+        of_factory.name,
+        of_factory.kind,
+        of_factory.path,
+    )
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -107,7 +115,7 @@ def test_missing_file_is_not_made(factory: ds.DataStoreFactory) -> None:
     store.path.unlink()
     for _ in range(2):
         found = answers(factory.perform_health_check(), "x")
-        assert list(found) == ["file"]
+        assert list(found) == ["file", *OF_BACKUPS]
         assert "gone. Restore a backup" in found["file"].detail
     assert not store.path.exists()
     factory.unregister_store("x")

@@ -15,8 +15,12 @@ SHORT = {
     "overhead": ("--rounds", "1", "--entries", "50"),
     "startup": ("--rounds", "1"),
     "counting": ("--entries", "1000"),
+    "journal": ("--rounds", "1", "--entries", "20"),
     "checksums": ("--rounds", "1", "--entries", "200"),
+    "packs": ("--megabytes", "2", "--nights", "2", "--change", "rows"),
     "mmap": ("--rounds", "1", "--megabytes", "1"),
+    "backup": ("--rounds", "1", "--rows", "500", "--seconds", "0.2", "--plans", "500"),
+    "retention": ("--rounds", "1", "--backups", "500"),
 }
 
 

@@ -22,11 +22,14 @@ FLOORS = [
     {"stores"},
     {"registry"},
     {"upgrade"},
+    {"backup"},
     {"health"},
     {"maintenance"},
     {"upgrading"},
     {"shelf"},
+    {"safe"},
     {"caretaking"},
+    {"safekeeping"},
     {"factory"},
     {"cli"},
 ]
@@ -44,6 +47,8 @@ OWNERS = {
     "click": {"cli"},
     "rich": {"cli"},
     "platformdirs": {"places", "cli"},
+    "obstore": {"backup"},
+    "pyrage": {"backup"},
 }
 
 # The demonstration's own records are typed values of an application, not of the house.

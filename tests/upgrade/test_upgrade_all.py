@@ -162,8 +162,8 @@ class TestCopies:
         names = ["a", "a-b", "a-state_0001", "registry"]
         for name in names:
             factory.create_state_store(name).close()
-            factory.upgrade(name, to="state_0001", down=True)
-            factory.upgrade(name)
+            upgrade_file(target_of(factory, name), to="state_0001", down=True)
+            upgrade_file(target_of(factory, name))
         for name in names:
             target = target_of(factory, name)
             found = sorted(snapshots(target.snapshots, target))
@@ -178,8 +178,8 @@ class TestCopies:
         for n in range(3):
             with factory.get_store("s") as store:
                 store["round"] = n
-            (down,) = factory.upgrade("s", to="state_0001", down=True)
-            (up,) = factory.upgrade("s")
+            down = upgrade_file(target_of(factory, "s"), to="state_0001", down=True)
+            up = upgrade_file(target_of(factory, "s"))
             for copy in (down.snapshot, up.snapshot):
                 assert copy is not None
                 (said,) = [row for row in contents(copy)["entry"] if row[1] == "round"]

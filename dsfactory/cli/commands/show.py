@@ -13,7 +13,9 @@ from dsfactory.cli.commands.stats import stats_object
 from dsfactory.cli.commands.stores import as_object
 from dsfactory.cli.opening import existing_factory, json_option, required_record, root_option
 from dsfactory.cli.units import shown_bytes, shown_count, shown_moment, shown_ratio
+from dsfactory.clock import END_OF_TIME
 from dsfactory.model import StoreRecord, StoreStats
+from dsfactory.options import LARGEST_COUNT
 
 
 @click.command("show")
@@ -80,4 +82,6 @@ def _ratio(stats: StoreStats) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "none"
-    return "no limit" if value is None else str(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(part)}" for name, part in value.items())
+    return "no limit" if value in (None, LARGEST_COUNT, END_OF_TIME) else str(value)

@@ -1,0 +1,73 @@
+"""Files that no backup needs: of processes that were killed, and of sets that are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from dsfactory.backup.manifest import SUFFIX, Manifest, manifest_file
+from dsfactory.backup.packs.file import FILE as PACK_FILE
+from dsfactory.backup.packs.pack import drop_strays
+from dsfactory.backup.sets import FOLDER, members, set_ids
+from dsfactory.backup.vault import Vault, moment_of, new_id
+from dsfactory.errors import BackupAbsentError, BackupDamagedError
+
+LITTER_AGE_MS = 3_600_000
+"""A payload without a manifest is this old before nobody can be about to write one."""
+
+
+def litter_removed(
+    vault: Vault, files: Mapping[str, int], manifests: Sequence[Manifest]
+) -> tuple[str, ...]:
+    """Remove what no backup needs, going by the *files* that are there; return the names."""
+    return (
+        *_payloads_removed(vault, files, manifests),
+        *_strays_dropped(vault, files),
+        *_sets_removed(vault, files),
+    )
+
+
+def _strays_dropped(vault: Vault, files: Mapping[str, int]) -> list[str]:
+    """Drop from packs what killed processes kept without a manifest."""
+    stores = {name.split("/")[0] for name in files if name.endswith(f"/{PACK_FILE}")}
+    before = new_id(vault.now_ms() - LITTER_AGE_MS)
+    dropped = []
+    for store in sorted(stores):
+        known = {
+            name.split("/")[1].removesuffix(SUFFIX)
+            for name in files
+            if name.startswith(f"{store}/")
+        }
+        dropped += drop_strays(vault.place, store, known=known, before=before)
+    return dropped
+
+
+def _sets_removed(vault: Vault, files: Mapping[str, int]) -> list[str]:
+    """Remove the manifests of sets of which no backup is left."""
+    removed = []
+    for set_id in set_ids(vault):
+        try:
+            backups = members(vault, set_id)
+        except (BackupAbsentError, BackupDamagedError):
+            continue
+        if not any(manifest_file(store, backup) in files for store, backup in backups.items()):
+            removed.append(f"{FOLDER}/{set_id}{SUFFIX}")
+            vault.place.delete(removed[-1])
+    return removed
+
+
+def _payloads_removed(
+    vault: Vault, files: Mapping[str, int], manifests: Sequence[Manifest]
+) -> list[str]:
+    """Remove payloads that never got a manifest, or lost it."""
+    wanted = {manifest.payload.file for manifest in manifests}
+    described = {name.removesuffix(SUFFIX) for name in files if name.endswith(SUFFIX)}
+    removed = []
+    for name in files:
+        stem = name.split(".")[0]
+        made_at = moment_of(stem.split("/")[1])
+        if name.endswith(SUFFIX) or name in wanted or stem in described or made_at is None:
+            continue
+        if made_at < vault.now_ms() - LITTER_AGE_MS:
+            vault.place.delete(name)
+            removed.append(name)
+    return removed

@@ -1,0 +1,1 @@
+"""Point-in-time recovery: what was committed since a backup, as an ordered log."""

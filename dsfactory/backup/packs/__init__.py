@@ -1,0 +1,1 @@
+"""The container "pack": pages stored once, for many backups."""

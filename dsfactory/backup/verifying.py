@@ -1,0 +1,146 @@
+"""Whether a backup restores: read back, restored to a scratch place, examined, decoded."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dsfactory.backup.full import damaged
+from dsfactory.backup.manifest import Manifest
+from dsfactory.backup.meanwhile import Meanwhile
+from dsfactory.backup.snapshot import sha256_of
+from dsfactory.backup.vault import Vault
+from dsfactory.clock import ticks_ns
+from dsfactory.codecs import codec_for
+from dsfactory.engine import Database
+from dsfactory.engine.copying import looked_into, require_sound
+from dsfactory.engine.counting import row_counts, unsound
+from dsfactory.engine.files import remove_database
+from dsfactory.errors import BackupAbsentError, BackupDamagedError, BackupSealedError, CorruptError
+from dsfactory.model import Backup
+from dsfactory.profiles import PROFILES
+from dsfactory.stores import settings_of
+from dsfactory.stores.checking import undecodable
+from dsfactory.stores.values import Values
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What verifying one backup found."""
+
+    backup: Backup
+    deep: bool
+    """Whether it was restored and every value decoded, or only read back and compared."""
+    problem: str | None
+    """What is wrong; None when the backup is whole."""
+    took_ms: int
+
+
+def verify(vault: Vault, backup: Backup, *, deep: bool) -> VerifyReport:
+    """Verify one backup, and note the result in the catalog and, when *deep*, in its manifest."""
+    begun = ticks_ns()
+    problem = None
+    try:
+        manifest = vault.manifest(backup)
+        vault.container(manifest.payload.container).confirm(manifest, vault.place)
+        if deep:
+            with restored(vault, manifest) as image:
+                require_restorable(manifest, image)
+    except (BackupDamagedError, BackupAbsentError) as error:
+        problem = str(error)
+        vault.catalog.damaged(backup.id, vault.now_ms())
+    except BackupSealedError as error:
+        problem = str(error)  # nobody here can open it, which says nothing against it
+    else:
+        if deep:
+            _passed(vault, manifest, backup)
+    took_ms = (ticks_ns() - begun) // 1_000_000
+    return VerifyReport(backup, deep, problem, took_ms)
+
+
+def _passed(vault: Vault, manifest: Manifest, backup: Backup) -> None:
+    at = vault.now_ms()
+    vault.write(dataclasses.replace(manifest, verified_at=at))
+    vault.catalog.verified(backup, at)
+
+
+def sampled(backups: Sequence[Backup], share: float) -> list[Backup]:
+    """Return a random *share* (0 to 1) of *backups*, at least one; those longest unverified first.
+
+    So that small samples reach every backup in the end.
+    """
+    count = min(len(backups), max(1, round(len(backups) * share)))
+    shuffled = random.sample(list(backups), len(backups))
+    return sorted(shuffled, key=lambda backup: backup.verified_at or 0)[:count]
+
+
+@contextlib.contextmanager
+def restored(vault: Vault, manifest: Manifest) -> Iterator[Path]:
+    """Yield the database file of a backup in a scratch place; it is deleted afterwards."""
+    image = vault.workshop.scratch(manifest.origin.name)
+    try:
+        vault.container(manifest.payload.container).bring_back(manifest, vault.place, image)
+        yield image
+    finally:
+        remove_database(image)
+
+
+def require_whole(manifest: Manifest, image: Path) -> None:
+    """Raise BackupDamagedError unless the file that came back is what was copied, and sound.
+
+    Its hash is compared with the manifest's, and quick_check asked.
+    """
+    with _hashed_meanwhile(manifest, image):
+        try:
+            require_sound(image, settings_of(manifest.origin.options))
+        except CorruptError as error:
+            raise damaged(manifest, str(error)) from error
+
+
+@contextlib.contextmanager
+def _hashed_meanwhile(manifest: Manifest, image: Path) -> Iterator[None]:
+    """Compare the hash of the file that came back, in another thread."""
+    digest = Meanwhile(lambda: sha256_of(image), "dsfactory-hash")
+    try:
+        yield
+    finally:
+        # Of a file with other bytes it is of no use what else is wrong with it.
+        if digest.result() != manifest.image.sha256:
+            raise damaged(manifest, "its content is not what was written")
+
+
+def require_restorable(manifest: Manifest, image: Path) -> None:
+    """Raise BackupDamagedError unless the file that came back is a store of ours, to every value.
+
+    Compares its hash, asks for integrity_check, foreign keys and row counts, decodes every value.
+    """
+    options = manifest.origin.options
+    with _hashed_meanwhile(manifest, image):
+        try:
+            with looked_into(image, settings_of(options)) as connection:
+                found = unsound(connection)
+                rows = row_counts(connection)
+        except CorruptError as error:
+            raise damaged(manifest, str(error)) from error
+    if rows != manifest.image.rows:
+        found.append("the tables do not have the rows that they had")
+    if manifest.origin.revision == PROFILES[manifest.origin.kind].revision:
+        found += _undecoded(manifest, image)
+    if found:
+        raise damaged(manifest, found[0])
+
+
+def _undecoded(manifest: Manifest, image: Path) -> list[str]:
+    options = manifest.origin.options
+    database = Database(image, settings_of(options), clock=lambda: manifest.created_at)
+    try:
+        values: Values[object] = Values(codec_for(options.codec), options)
+        values.attach(database, dictionaries="compression" in options.features)
+        with database.snapshot() as moment:
+            return [violation.detail for violation in undecodable(moment, values)]
+    finally:
+        database.close()

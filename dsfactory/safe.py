@@ -1,0 +1,416 @@
+"""What the factory has for keeping backups, and the ways from a store's name to the work."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from dsfactory.clock import Clock
+from dsfactory.errors import (
+    BackupAbsentError,
+    BackupDamagedError,
+    BackupError,
+    BusyError,
+    DataStoreError,
+    OptionError,
+)
+from dsfactory.keys import checked_name
+from dsfactory.model import Backup, Probe, StoreRecord
+from dsfactory.places import BACKUPS, QUARANTINE, SNAPSHOTS, STORES
+from dsfactory.registry import Registry
+from dsfactory.shelf import Shelf
+
+if TYPE_CHECKING:
+    from dsfactory.backup.manifest import Manifest
+    from dsfactory.backup.moments.stretches import Way
+    from dsfactory.backup.restoring import Course, RestoreReport
+    from dsfactory.backup.retention.pruning import PruneReport
+    from dsfactory.backup.schedule import DueReport
+    from dsfactory.backup.sets import BackupSet
+    from dsfactory.backup.snapshot import Subject
+    from dsfactory.backup.taking import Wish
+    from dsfactory.backup.vault import Vault
+    from dsfactory.backup.verifying import VerifyReport
+    from dsfactory.engine.copying import Progress
+
+
+DUE_LEASE = "backups"
+DUE_LEASE_MS = 300_000
+"""The lease of those who take what is due: cron and a maintenance thread may both want to. It is
+renewed before each store; of a process that was killed it runs out."""
+
+
+class Keeping(NamedTuple):
+    """How a factory was told to keep backups."""
+
+    target: str | Path | None = None
+    """A directory or the URL of an object store; None is ``backups`` beside the stores."""
+    recipients: tuple[str, ...] = ()
+    """Whom backups are encrypted for."""
+    identity: str | Path | None = None
+    """What decrypts them."""
+
+    def completed(self) -> Keeping:
+        """Return this, with what was left out as the environment has it."""
+        recipients = os.environ.get("DSFACTORY_BACKUP_RECIPIENTS", "").split(",")
+        return Keeping(
+            self.target or os.environ.get("DSFACTORY_BACKUP_TARGET") or None,
+            self.recipients or tuple(text.strip() for text in recipients if text.strip()),
+            self.identity or os.environ.get("DSFACTORY_BACKUP_IDENTITY") or None,
+        )
+
+
+class Safe:
+    """What a factory has for keeping backups; nothing is imported before one is asked for."""
+
+    def __init__(
+        self,
+        root: Path,
+        registry: Registry,
+        shelf: Shelf,
+        clock: Clock,
+        keeping: Keeping,
+    ) -> None:
+        """Refuse at once what cannot be kept as *keeping* says: a plain copy is never made instead.
+
+        Raises OptionError, or UnfitEnvironmentError when an extra is not installed.
+        """
+        self._root = root
+        self._registry = registry
+        self._shelf = shelf
+        self._now = clock.now_ms
+        self._keeping = keeping
+        self._vault: Vault | None = None
+        if keeping != Keeping():
+            self._vault = self._opened()
+
+    @property
+    def vault(self) -> Vault:
+        """Where backups are kept."""
+        if self._vault is None:
+            self._vault = self._opened()
+        return self._vault
+
+    def _opened(self) -> Vault:
+        from dsfactory.backup.full import Full
+        from dsfactory.backup.packs.pack import PACK
+        from dsfactory.backup.places.locations import place_for
+        from dsfactory.backup.places.place import DirectoryPlace
+        from dsfactory.backup.sealing.age import Opener, Seal
+        from dsfactory.backup.vault import Vault
+
+        own = DirectoryPlace(self._root / BACKUPS)
+        target, recipients, identity = self._keeping
+        place = own if target is None else place_for(target)
+        if place.url == own.url:
+            place = own
+        seal = Seal(recipients) if recipients else None
+        opener = None if identity is None else Opener(identity)
+        full = Full(seal, opener)
+        return Vault(
+            place=place,
+            mark="" if place is own else place.url,
+            workshop=own,
+            catalog=self._registry.catalog,
+            containers={"full": full, "pack": PACK},
+            sealed=seal is not None,
+            now_ms=self._now,
+            seal=seal,
+            opener=opener,
+        )
+
+    def take(self, name: str, wish: Wish) -> Backup:
+        """Back up one store."""
+        from dsfactory.backup.snapshot import Subject
+        from dsfactory.backup.taking import take
+
+        self._shelf.refuse_inside_transaction()
+        record = self._registry.require(name)
+        backup = take(self.vault, Subject(record), wish)
+        self._rotate(record)
+        return backup
+
+    def _rotate(self, record: StoreRecord) -> None:
+        """Apply the store's rules; the backup that was just taken stands, whatever comes of it."""
+        from dsfactory.backup.retention.policy import policy_of
+        from dsfactory.backup.retention.pruning import prune
+
+        try:
+            prune(self.vault, record.name, policy_of(record.options), dry_run=False)
+        except DataStoreError as error:
+            self._registry.catalog.record(record.name, "prune failed", str(error))
+
+    def take_all(self, wish: Wish) -> BackupSet:
+        """Back up every store at one moment."""
+        from dsfactory.backup.sets import take_set
+        from dsfactory.backup.snapshot import Subject
+
+        self._shelf.refuse_inside_transaction()
+        records = self._registry.records()
+        made = take_set(self.vault, [Subject(record) for record in records], wish)
+        for record in records:
+            if record.name not in made.failures:
+                self._rotate(record)
+        return made
+
+    # -- verifying and restoring
+
+    def verify(
+        self, name: str | None, backup_id: str | None, sample: float | None, *, deep: bool
+    ) -> list[VerifyReport]:
+        """Verify one backup, those of a store, or all; or a share of them."""
+        from dsfactory.backup.verifying import sampled, verify
+
+        catalog = self._registry.catalog
+        if backup_id is not None:
+            chosen = [catalog.require(backup_id)]
+        else:
+            chosen = catalog.backups(None if name is None else checked_name(name))
+        if sample is not None:
+            if not 0 < sample <= 1:
+                raise OptionError("sample has to be more than 0 and at most 1.", option="sample")
+            chosen = sampled(chosen, sample)
+        return [verify(self.vault, backup, deep=deep) for backup in chosen]
+
+    # -- removing, and the schedule
+
+    def probes(self, record: StoreRecord, now: int) -> list[Probe]:
+        """Return the answers about the backups of a store."""
+        from dsfactory.backup.probing import backup_probes
+
+        return backup_probes(record, self._registry.catalog.backups(record.name), now)
+
+    def folders(self) -> list[Path]:
+        """Return the directories on this machine in which backups are made or kept."""
+        own = self._root / BACKUPS
+        return [path for path in own.iterdir() if path.is_dir()] if own.is_dir() else []
+
+    def adopt(self, names: Iterable[str] | None = None) -> dict[Path, Path]:
+        """Make backups of the copies that upgrades left; return where each is kept now."""
+        folder = self._root / SNAPSHOTS
+        if not folder.is_dir() or not any(folder.glob("*.db")):
+            return {}
+        from dsfactory.backup.adopting import adopted
+
+        records = [r for r in self._registry.records() if names is None or r.name in names]
+        kept = {}
+        for record in records:
+            for copy, backup in adopted(self.vault, record, folder):
+                manifest = self.vault.manifest(backup)
+                kept[copy] = Path(self.vault.place.url) / manifest.payload.file
+        return kept
+
+    def keep(self) -> tuple[int, list[str]]:
+        """Do what maintenance does for backups; return how many were due, and what failed."""
+        from dsfactory.backup.schedule import RETRY_MS
+
+        self.adopt()
+        reports = self.run_due(early_ms=0, retry_ms=RETRY_MS)
+        failed = [f"{report.store}: {report.error}" for report in reports if report.error]
+        return len(reports) - len(failed), [*failed, *self._attend()]
+
+    def _attend(self) -> list[str]:
+        """See to the journals of the stores that have one; return what failed."""
+        records = [r for r in self._registry.records() if r.options.pitr is not None]
+        if not records:
+            return []
+        from dsfactory.backup.moments.recovery import attend
+        from dsfactory.backup.snapshot import Subject
+
+        failed = []
+        for record in records:
+            try:
+                attend(self.vault, Subject(record))
+            except DataStoreError as error:
+                failed.append(f"{record.name}: its journal stays where it is: {error}")
+        return failed
+
+    def prune(self, name: str | None, *, dry_run: bool) -> list[PruneReport]:
+        """Apply each store's own policy to its backups."""
+        from dsfactory.backup.retention.policy import policy_of
+        from dsfactory.backup.retention.pruning import finish, prune
+
+        if name is None:
+            records = self._registry.records()
+        else:
+            records = [self._registry.require(checked_name(name))]
+        reports = [
+            prune(self.vault, r.name, policy_of(r.options), dry_run=dry_run) for r in records
+        ]
+        return reports if name or dry_run else [*reports, *finish(self.vault)]
+
+    def run_due(self, *, early_ms: int, retry_ms: int) -> list[DueReport]:
+        """Take what is due, unless another process is at it."""
+        self._shelf.refuse_inside_transaction()
+        records = self._registry.records()
+        if all(record.options.backup_every is None for record in records):
+            return []
+        from dsfactory.backup.schedule import run_due
+
+        owner = f"{os.getpid()}-{os.urandom(8).hex()}"
+        if not self._registry.take_lease(DUE_LEASE, owner, DUE_LEASE_MS):
+            return []
+
+        def still_ours() -> bool:
+            return self._registry.take_lease(DUE_LEASE, owner, DUE_LEASE_MS)
+
+        try:
+            return run_due(
+                self.vault, records, early_ms=early_ms, retry_ms=retry_ms, go_on=still_ours
+            )
+        finally:
+            self._registry.drop_lease(DUE_LEASE, owner)
+
+    def restore(
+        self,
+        name: str,
+        backup_id: str,
+        *,
+        at: int | None,
+        to: Path | None,
+        dry_run: bool,
+        force: bool,
+        progress: Progress | None,
+    ) -> RestoreReport:
+        """Restore one store, in place or beside."""
+        from dsfactory.backup.moments.recovery import replay_of
+        from dsfactory.backup.restoring import Course, restore_to
+
+        self._shelf.refuse_inside_transaction()
+        way = self._way_back(name, at) if at is not None and backup_id == "latest" else None
+        if way is None:
+            chosen, replay = self._chosen(name, backup_id, at), None
+        else:
+            chosen = self._registry.catalog.require(way.base.id)
+            replay = replay_of(self.vault, way)
+        course = Course(chosen, at, replay, dry_run, force, progress)
+        if to is not None:
+            return restore_to(self.vault, course, to)
+        return self._in_place(course)
+
+    def restore_set(self, set_id: str, *, dry_run: bool, force: bool) -> list[RestoreReport]:
+        """Restore every store of a set."""
+        from dsfactory.backup.restoring import Course
+        from dsfactory.backup.sets import members
+
+        self._shelf.refuse_inside_transaction()
+        require = self._registry.catalog.require
+        chosen = [require(backup_id) for backup_id in members(self.vault, set_id).values()]
+        for backup in chosen:
+            self._in_place(Course(backup, dry_run=True, force=force))
+        if dry_run:
+            return []
+        return [self._in_place(Course(backup, force=force)) for backup in chosen]
+
+    def _way_back(self, name: str, at: int) -> Way | None:
+        from dsfactory.backup.moments.recovery import way_back
+
+        subject = self._subject(name)
+        return None if subject is None else way_back(self.vault, subject, at)
+
+    def restorable(self, name: str) -> list[tuple[int, int]]:
+        """Return the moments that a store can be restored to."""
+        from dsfactory.backup.moments.recovery import known_of
+        from dsfactory.backup.moments.stretches import stretches
+
+        subject = self._subject(name)
+        found = [] if subject is None else stretches(known_of(self.vault, subject))
+        return [(one.from_ms, one.to_ms) for one in found]
+
+    def _subject(self, name: str) -> Subject | None:
+        """Return a store, as its newest backup has it when it is not registered any more."""
+        from dsfactory.backup.snapshot import Subject
+
+        record = self._registry.named(name)
+        if record is None:
+            backups = self._registry.catalog.backups(name)
+            if not backups:
+                return None
+            record = self._as_backed_up(self.vault.manifest(backups[-1]))
+        return Subject(record)
+
+    def _chosen(self, name: str, backup_id: str, at: int | None) -> Backup:
+        from dsfactory.backup.restoring import newest
+
+        if backup_id != "latest":
+            backup = self._registry.catalog.require(backup_id)
+            if backup.store != name:
+                raise OptionError(
+                    f"Backup {backup_id} is of store {backup.store!r}, not of {name!r}.",
+                    option="backup",
+                )
+            return backup
+        backups = self._registry.catalog.backups(name)
+        if at is not None:
+            backups = [backup for backup in backups if backup.created_at <= at]
+        return newest(backups, name)
+
+    def _in_place(self, course: Course) -> RestoreReport:
+        from dsfactory.backup.restoring import restore_in_place
+        from dsfactory.backup.snapshot import Subject
+        from dsfactory.backup.taking import ship_journal
+
+        name = course.backup.store
+        manifest = self.vault.manifest(course.backup)
+        record = self._registry.named(name)
+        if record is None:
+            record = self._as_backed_up(manifest)
+        course = course._replace(close=lambda: self._close(name))
+        with contextlib.suppress(DataStoreError):  # of a damaged file nothing can be had
+            ship_journal(self.vault, Subject(record))
+        report = restore_in_place(self.vault, course, record, self._root / QUARANTINE)
+        if not course.dry_run:
+            self._registry.restored(self._as_backed_up(manifest))
+            what = f"backup {course.backup.id} of {course.backup.reason}"
+            self._registry.catalog.record(name, "restored", what)
+        return report
+
+    def _close(self, name: str) -> None:
+        held = self._shelf.opened(name)
+        if held is not None:
+            held.close()
+
+    def mend(self, record: StoreRecord, damage: DataStoreError) -> None:
+        """Put the newest backup that restores in the stead of a damaged file.
+
+        Raises *damage* when the store's ``on_corruption`` is "raise", when another process has
+        the file open, or when there is no such backup; the file is then where it was.
+        """
+        from dsfactory.backup.restoring import Course, candidates, restore_in_place, somebody_elses
+
+        if record.options.on_corruption != "restore" or somebody_elses(record):
+            raise damage
+        for backup in candidates(self._registry.catalog.backups(record.name)):
+            try:
+                report = restore_in_place(
+                    self.vault, Course(backup), record, self._root / QUARANTINE
+                )
+            except (BackupDamagedError, BackupAbsentError):
+                self._registry.catalog.damaged(backup.id, self._now())
+            except (BackupError, BusyError):
+                break  # out of reach, encrypted, or the file is in use: nothing was learnt of it
+            else:
+                detail = f"{damage} Restored backup {backup.id}; put aside: {report.quarantined}."
+                self._registry.catalog.record(record.name, "quarantined", detail)
+                return
+        raise damage
+
+    def _as_backed_up(self, manifest: Manifest) -> StoreRecord:
+        origin = manifest.origin
+        return StoreRecord(
+            id=origin.id,
+            name=origin.name,
+            kind=origin.kind,
+            path=self._root / STORES / f"{origin.name}.db",
+            options=origin.options,
+            schema=origin.schema,
+            revision=origin.revision,
+            created_at=origin.created_at,
+            accessed_at=self._now(),
+            backup_at=None,
+            health_at=None,
+            health=None,
+        )

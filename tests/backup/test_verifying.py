@@ -1,0 +1,99 @@
+"""Verifying: what each level finds, and what is noted of it."""
+
+from __future__ import annotations
+
+import apsw
+import pytest
+from spine_samples import filled, flip, kept
+
+import dsfactory as ds
+
+
+def test_deep_is_noted(factory: ds.DataStoreFactory, clock: ds.ManualClock) -> None:
+    """A backup that passed a whole restore is marked in catalog, manifest and registry."""
+    backup = filled(factory).backup()
+    assert factory.backups()[0].verified_at is None
+    clock.advance(1000)
+    (report,) = factory.verify()
+    assert (report.deep, report.problem) == (True, None)
+    assert factory.backups()[0].verified_at == clock.now_ms()
+    record = factory.get_registered_store("sessions")
+    assert record is not None
+    assert record.verified_at == clock.now_ms()
+    assert f'"verified_at": {clock.now_ms()}' in kept(factory, backup, ".json").read_text()
+
+
+def test_cheap_is_not_a_restore(factory: ds.DataStoreFactory) -> None:
+    """Reading back alone does not count as a verified restore."""
+    filled(factory).backup()
+    (report,) = factory.verify(deep=False)
+    assert report.problem is None
+    assert factory.backups()[0].verified_at is None
+
+
+@pytest.mark.parametrize("deep", [True, False])
+def test_bit_flips(factory: ds.DataStoreFactory, deep: bool) -> None:
+    """Both levels find a bit that turned, wherever it lies."""
+    backup = filled(factory).backup()
+    path = kept(factory, backup, ".db.zst")
+    size = path.stat().st_size
+    for at in {*range(0, 24), *range(24, size, size // 40), *range(size - 8, size)}:
+        flip(path, at)
+        (report,) = factory.verify(deep=deep)
+        assert report.problem is not None, at
+        assert backup.id in report.problem
+        flip(path, at)
+    assert factory.backups()[0].damaged_at is not None
+    assert factory.verify()[0].problem is None
+    assert factory.backups()[0].damaged_at is None
+
+
+def test_store_that_was_damaged_already(factory: ds.DataStoreFactory) -> None:
+    """A value that cannot be decoded is found by the deep level: the backup holds it as it was."""
+    store = filled(factory, page_checksums=False)
+    path = store.path
+    store.close()
+    connection = apsw.Connection(str(path))
+    connection.execute("UPDATE entry SET value = x'00ff' WHERE key = 'key-7'")
+    connection.close()
+    factory.backup("sessions")
+    (cheap,) = factory.verify(deep=False)
+    (deep,) = factory.verify()
+    assert cheap.problem is None
+    assert deep.problem is not None
+    again = factory.get_store("sessions")
+    del again["key-7"]
+
+
+def test_sample_takes_turns(factory: ds.DataStoreFactory, clock: ds.ManualClock) -> None:
+    """A sample verifies first what was verified longest ago, so that all are reached."""
+    store = filled(factory)
+    for n in range(4):
+        store["n"] = n
+        clock.advance(1000)
+        store.backup()
+    seen: set[str] = set()
+    for _ in range(4):
+        clock.advance(1000)
+        (report,) = factory.verify(sample=0.25)
+        seen.add(report.backup.id)
+    assert seen == {backup.id for backup in factory.backups()}
+
+
+@pytest.mark.parametrize("sample", [0, -1, 1.1, float("nan")])
+def test_refused_samples(factory: ds.DataStoreFactory, sample: float) -> None:
+    """A share is more than nothing and at most everything."""
+    with pytest.raises(ds.OptionError, match="sample"):
+        factory.verify(sample=sample)
+
+
+def test_nothing_is_left(factory: ds.DataStoreFactory) -> None:
+    """Verifying leaves no scratch file, and changes neither the store nor its backup."""
+    store = filled(factory)
+    backup = store.backup()
+    payload = kept(factory, backup, ".db.zst").read_bytes()
+    factory.verify()
+    assert kept(factory, backup, ".db.zst").read_bytes() == payload
+    names = sorted(path.name for path in (factory.root / "backups" / "sessions").iterdir())
+    assert names == [f"{backup.id}.db.zst", f"{backup.id}.json"]
+    assert store["key-1"]["n"] == 1
