@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from functools import lru_cache
 
 from dsfactory.clock import END_OF_TIME
 from dsfactory.errors import OptionError, OptionTypeError, shown
@@ -39,15 +40,21 @@ def _milliseconds(value: object, option: str) -> int:
         whole, rest = divmod(value, timedelta(milliseconds=1))
         return whole + bool(rest)
     if isinstance(value, str):
-        match = _TEXT.fullmatch(value.strip())
-        if match is None:
+        milliseconds = _read(value)
+        if milliseconds is None:
             raise OptionError(
                 f"{option}={shown(value)} is no duration; allowed: {ALLOWED}.", option=option
             )
-        return int(match[1]) * _UNITS[match[2]]
+        return milliseconds
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     raise OptionTypeError(
         f"{option}={shown(value)} ({type(value).__name__}) is no duration; allowed: {ALLOWED}.",
         option=option,
     )
+
+
+@lru_cache(64)  # the same few texts come with every call
+def _read(text: str) -> int | None:
+    match = _TEXT.fullmatch(text.strip())
+    return None if match is None else int(match[1]) * _UNITS[match[2]]

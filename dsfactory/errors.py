@@ -23,6 +23,7 @@
     |   `-- ConfigurationConflictError          the store was made differently
     |-- StoreFullError                       6  a limit is reached and nothing may be evicted
     |-- BusyError                 TimeoutError 7  somebody else held the write lock for too long
+    |   `-- LogPinnedError                      a reader kept the log until max_wal_bytes
     |-- StorageError              OSError    8  the disk or the file system
     |   |-- DiskFullError
     |   |-- ReadOnlyError         PermissionError
@@ -171,6 +172,10 @@ class BusyError(DataStoreError, TimeoutError):
     """The write lock stayed with somebody else through every allowed attempt."""
 
     exit_code = 7
+
+
+class LogPinnedError(BusyError):
+    """A reader kept the write-ahead log from being cut until it reached max_wal_bytes."""
 
 
 class StorageError(DataStoreError, OSError):

@@ -49,6 +49,17 @@ class Entry(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What became of one key, as watch() tells it."""
+
+    key: Key
+    what: str
+    """"set" or "delete": what the last change did."""
+    version: int | None
+    """The entry's version then; None for a delete."""
+
+
+@dataclass(frozen=True, slots=True)
 class Version(Generic[T]):
     """One saved version of a key, from the history of a config store."""
 
@@ -97,10 +108,22 @@ class StoreStats:
     max_bytes: int | None
     hits: int
     misses: int
-    evicted: int
-    """Removed for want of room, by this handle."""
-    expired: int
-    """Swept because their time was up, by this handle."""
+    removed: Mapping[str, int]
+    """Entries that went other than by a delete, by this handle and reason: "max_entries" and
+    "max_bytes" for want of room, "tag" by evict_tag(), "swept" and "expired" because their time
+    was up: by expire() or maintenance, and by a write that needed the room."""
+    pinned_by: tuple[str, ...] = ()
+    """Processes that keep the log from being cut by reading on, when it is over 16 MiB."""
+
+    @property
+    def evicted(self) -> int:
+        """Removed for want of room."""
+        return self.removed["max_entries"] + self.removed["max_bytes"]
+
+    @property
+    def expired(self) -> int:
+        """Removed because their time was up."""
+        return self.removed["swept"] + self.removed["expired"]
 
     @property
     def hit_ratio(self) -> float | None:

@@ -22,6 +22,8 @@ MIB = 1024 * 1024
 
 LARGEST_COUNT = 2**53
 """As many entries, bytes or backups as nobody has: what JSON still counts exactly."""
+HOT_ENTRIES = 32_768
+"""Of which those read lately are found at once: 10 MB or so when they are full of small values."""
 
 LARGEST_VALUE = 1_000_000_000 - 4096
 """SQLite holds no value of 1 GB or more (its MAX_LENGTH)."""
@@ -42,7 +44,12 @@ class StoreOptions(NamedTuple):
     ttl: int | None = None
     max_entries: int | None = None
     max_bytes: int | None = None
+    policy: str = "none"
+    max_wal_bytes: int = 1024 * MIB
+    write_behind: int | None = None
     max_value_bytes: int = 64 * MIB
+    hot_entries: int = 0
+    hot_bytes: int = 16 * MIB
     max_versions: int | None = None
     auto_cleanup: bool = False
     max_backups: int = 5
@@ -59,6 +66,8 @@ class StoreOptions(NamedTuple):
 
 RECORDABLE = frozenset({Kind.CONFIG, Kind.STATE})
 """The kinds whose every change can be recorded, to be restored to any moment (option pitr)."""
+EVICTION_POLICIES = ("lru", "fifo", "lfu", "sieve", "s3fifo", "none")
+"""Which entry goes when the store is full; see stores/policies.py."""
 
 STRUCTURAL = frozenset({"codec", "features", "page_checksums"})
 """Fixed when the file is made; opening a store with others is a conflict, not a change."""
@@ -67,6 +76,7 @@ BY_KIND: Mapping[Kind, Mapping[str, Any]] = {
     Kind.CONFIG: {
         "features": ("compression", "history", "tags"),
         "page_checksums": True,
+        "hot_entries": HOT_ENTRIES,
         "max_backups": 10,
     },
     Kind.METRICS: {
@@ -88,6 +98,8 @@ BY_KIND: Mapping[Kind, Mapping[str, Any]] = {
         "retry_delay_ms": 25,
         "ttl": 365 * DAY_MS,
         "max_entries": 100,
+        "policy": "lru",
+        "hot_entries": HOT_ENTRIES,
         "auto_cleanup": True,
         "max_backups": 3,
     },
@@ -95,6 +107,7 @@ BY_KIND: Mapping[Kind, Mapping[str, Any]] = {
         "features": ("compression", "expiry", "tags"),
         "page_checksums": True,
         "compression_threshold": 2048,
+        "hot_entries": HOT_ENTRIES,
         "auto_cleanup": True,
     },
     Kind.CUSTOM: {
@@ -314,7 +327,12 @@ CHECKS: Mapping[str, Check] = {
     "ttl": _optional_duration,
     "max_entries": _integer(1, optional=True),
     "max_bytes": _integer(1, optional=True),
+    "policy": _one_of(*EVICTION_POLICIES),
+    "max_wal_bytes": _integer(16 * MIB),
+    "write_behind": _optional_duration,
     "max_value_bytes": _integer(1, LARGEST_VALUE),
+    "hot_entries": _integer(0),
+    "hot_bytes": _integer(0),
     "max_versions": _integer(1, optional=True),
     "auto_cleanup": _flag,
     "max_backups": _integer(1),
@@ -360,6 +378,12 @@ def checked(kind: Kind, overrides: Mapping[str, object]) -> dict[str, Any]:
             f"{', '.join(defaults(kind).features)}.",
             option="features",
         )
+    if overrides.get("write_behind") is not None and kind not in (Kind.CACHE, Kind.METRICS):
+        raise OptionError(
+            f"Option write_behind is for cache and metrics stores; what a {kind} store "
+            "acknowledged must not be lost.",
+            option="write_behind",
+        )
     if "migrations" in overrides and kind is not Kind.CUSTOM:
         raise OptionError(
             f"Option migrations is for custom stores; a {kind} store has only our tables.",
@@ -383,12 +407,20 @@ def combined(base: StoreOptions, chosen: Mapping[str, Any]) -> StoreOptions:
     options = base._replace(**chosen)
     if "compression" not in options.features and "compression" not in chosen:
         options = options._replace(compression=False)  # the kind's default, not a wish
+    if "access" in chosen.get("features", ()) and "policy" not in chosen:
+        options = options._replace(policy=base.policy if base.policy != "none" else "lru")
     for name, feature in NEEDS.items():
         if getattr(options, name) and feature not in options.features:
             raise OptionError(
                 f"Option {name} needs the feature {feature!r}, which this store does not have.",
                 option=name,
             )
+    if options.policy != "none" and "access" not in options.features:
+        raise OptionError(
+            f"Option policy={options.policy!r} needs the feature 'access', which this store does "
+            "not have.",
+            option="policy",
+        )
     return options
 
 
@@ -407,4 +439,6 @@ def from_record(record: object) -> StoreOptions:
     known = StoreOptions._fields
     values = {name: value for name, value in record.items() if name in known}
     values["features"] = tuple(values.get("features", ()))
+    if "access" in values["features"]:
+        values.setdefault("policy", "lru")  # there was no other
     return StoreOptions(**values)

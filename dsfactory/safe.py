@@ -129,9 +129,16 @@ class Safe:
 
         self._shelf.refuse_inside_transaction()
         record = self._registry.require(name)
+        self._flush(name)
         backup = take(self.vault, Subject(record), wish)
         self._rotate(record)
         return backup
+
+    def _flush(self, name: str) -> None:
+        """Commit what this process wrote behind, so that the backup has it."""
+        held = self._shelf.opened(name)
+        if held is not None:
+            held.flush()
 
     def _rotate(self, record: StoreRecord) -> None:
         """Apply the store's rules; the backup that was just taken stands, whatever comes of it."""
@@ -150,6 +157,8 @@ class Safe:
 
         self._shelf.refuse_inside_transaction()
         records = self._registry.records()
+        for record in records:
+            self._flush(record.name)
         made = take_set(self.vault, [Subject(record) for record in records], wish)
         for record in records:
             if record.name not in made.failures:

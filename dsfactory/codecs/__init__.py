@@ -8,5 +8,6 @@ from dsfactory.codecs.codec import Codec
 from dsfactory.codecs.formats import codec_for
 from dsfactory.codecs.packing import Packer
 from dsfactory.codecs.training import Dictionary, train_dictionary
+from dsfactory.codecs.unchangeable import is_unchangeable
 
-__all__ = ["Codec", "Dictionary", "Packer", "codec_for", "train_dictionary"]
+__all__ = ["Codec", "Dictionary", "Packer", "codec_for", "is_unchangeable", "train_dictionary"]

@@ -58,6 +58,11 @@ class CheckedCodec(Codec[T]):
             self._refuse_depth()
         return encoded
 
+    @property
+    def again(self) -> Callable[[bytes | str], T]:
+        """See ``Codec.again``."""
+        return self._read
+
     def decode(self, encoded: bytes | str) -> T:
         """Return the value; see ``Codec.decode``."""
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -31,6 +32,11 @@ class Codec(ABC, Generic[T]):
         the types but never the value, for what would not read back; ValueTooDeepError for what is
         nested deeper than 500 containers, or contains itself.
         """
+
+    @property
+    def again(self) -> Callable[[bytes | str], T]:
+        """As decode(), for bytes that decode() has taken: an error is not said in our words."""
+        return self.decode
 
     @abstractmethod
     def decode(self, encoded: bytes | str) -> T:

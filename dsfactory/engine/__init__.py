@@ -13,11 +13,14 @@ from dsfactory.engine.connection import (
     require_write_lock,
     without_triggers,
 )
-from dsfactory.engine.database import Database, Retry
+from dsfactory.engine.database import Database
 from dsfactory.engine.functions import register
-from dsfactory.engine.transaction import Reading, Snapshot, Transaction, Witness
+from dsfactory.engine.queue import Retry
+from dsfactory.engine.transaction import ARRAYS, Reading, Snapshot, Transaction, Witness
+from dsfactory.engine.wal import pinned_by
 
 __all__ = [
+    "ARRAYS",
     "Connection",
     "Database",
     "Identity",
@@ -32,6 +35,7 @@ __all__ = [
     "damage",
     "identity",
     "open_connection",
+    "pinned_by",
     "register",
     "require_write_lock",
     "without_triggers",

@@ -37,6 +37,8 @@ class Settings(NamedTuple):
     synchronous: str = "FULL"
     page_checksums: bool = False
     busy_timeout_ms: int = 5000
+    max_wal_bytes: int | None = None
+    """How far the log may grow while a reader keeps it from being cut."""
 
 
 class Identity(NamedTuple):

@@ -22,6 +22,8 @@ from dsfactory.errors import (
 PRIVATE_FILE = 0o600
 PRIVATE_DIRECTORY = 0o700
 SIDE_FILES = ("-wal", "-shm")
+QUEUE_FILE = "-queue"
+"""Where processes that wait to write queue; it holds nothing. See queue.py."""
 _UNFINISHED = ".unfinished"
 
 _BY_ERRNO: dict[int | None, tuple[type[DataStoreError], str]] = {
@@ -176,7 +178,7 @@ def remove_unfinished(directory: Path, *, older_than_s: float, now_s: float) -> 
 
 def remove_database(path: Path) -> None:
     """Delete a closed database with its side files."""
-    for suffix in ("", *SIDE_FILES):
+    for suffix in ("", *SIDE_FILES, QUEUE_FILE):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 

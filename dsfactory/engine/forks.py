@@ -58,9 +58,9 @@ class Restarting:
 _owners: weakref.WeakSet[Forking] = weakref.WeakSet()
 _parts: weakref.WeakSet[Forking] = weakref.WeakSet()
 _lock = threading.Lock()
-_Inode = tuple[int, int]
-_opened: weakref.WeakKeyDictionary[apsw.Connection, _Inode] = weakref.WeakKeyDictionary()
-_inherited: set[_Inode] = set()
+Inode = tuple[int, int]
+_opened: weakref.WeakKeyDictionary[apsw.Connection, Inode] = weakref.WeakKeyDictionary()
+_inherited: set[Inode] = set()
 
 
 class _Told(threading.local):
@@ -81,7 +81,23 @@ def watch(subject: Forking, *, owner: bool = False) -> None:
 
 def opened(connection: apsw.Connection, status: os.stat_result) -> None:
     """Remember which file *connection* has open, in case that it comes along into a child."""
-    _opened[connection] = (status.st_dev, status.st_ino)
+    _opened[connection] = inode(status)
+
+
+def inode(status: os.stat_result) -> Inode:
+    """Return what tells one file from every other for as long as it exists."""
+    return status.st_dev, status.st_ino
+
+
+def file_of(connection: apsw.Connection) -> Inode | None:
+    """Return the file that *connection* has open; None for one that was opened elsewhere."""
+    return _opened.get(connection)
+
+
+def has_open(file: Inode) -> bool:
+    """Whether a connection of this process may have *file* open."""
+    # A connection that was opened elsewhere could be to any file.
+    return any(_opened.get(connection, file) == file for connection in apsw.connections())
 
 
 def used_here(path: Path) -> bool:
@@ -103,13 +119,13 @@ def inherited(path: Path) -> ForkedError:
     """Note that a connection to *path* came along into this child; return why it is refused."""
     with contextlib.suppress(OSError):
         status = path.stat()
-        _inherited.add((status.st_dev, status.st_ino))
+        _inherited.add(inode(status))
     return refusal(path)
 
 
 def refuse_inherited(path: Path, status: os.stat_result) -> None:
     """Refuse a file of which SQLite still has the parent's picture of locks."""
-    if (status.st_dev, status.st_ino) in _inherited:
+    if inode(status) in _inherited:
         raise refusal(path)
 
 

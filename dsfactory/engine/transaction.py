@@ -14,9 +14,13 @@ from dsfactory.engine.translate import CLOSED
 from dsfactory.errors import DataStoreError, TransactionError
 
 if TYPE_CHECKING:
-    from dsfactory.engine.database import Database
+    from dsfactory.engine.reading import ReadingSide
+    from dsfactory.engine.writing import WritingSide
 
 Parameters = Sequence[object]
+
+ARRAYS = "ENABLE_CARRAY" in apsw.compile_options
+"""Whether SQLite takes arrays; that of the wheels on PyPI does."""
 
 
 class Reading(Protocol):
@@ -57,12 +61,32 @@ class Both:
         self._second.committing(transaction)
 
 
+class Observer(Protocol):
+    """Somebody who keeps in memory what the file holds."""
+
+    def begun(self, transaction: Transaction) -> None:
+        """Look at the state before the first change; the write lock is held."""
+        ...
+
+    def committing(self, transaction: Transaction) -> None:
+        """Look at what was changed, before the witness and the commit."""
+        ...
+
+    def ended(self, *, committed: bool) -> None:
+        """Take over what was committed; nobody else of this process has begun to write."""
+        ...
+
+    def detach(self) -> None:
+        """Answer nothing any more: the file is about to be closed."""
+        ...
+
+
 class Snapshot:
     """Queries that all see the file as it was at one moment."""
 
     __slots__ = ("_cursor", "_database", "_generation")
 
-    def __init__(self, cursor: apsw.Cursor, database: Database) -> None:
+    def __init__(self, cursor: apsw.Cursor, database: ReadingSide) -> None:
         self._cursor = cursor
         self._database = database
         self._generation = database.generation
@@ -98,21 +122,37 @@ class Transaction:
     Leaving the block commits; leaving it by an exception rolls everything back.
     """
 
-    __slots__ = ("_cursor", "_database", "actions", "generation", "now", "over")
+    __slots__ = (
+        "_database",
+        "actions",
+        "cursor",
+        "generation",
+        "nested",
+        "now",
+        "over",
+        "told",
+    )
 
     now: int
     """The store's time, the same for everything in this transaction."""
+    cursor: apsw.Cursor
+    """For this room; whoever else needs more than SQL takes the connection."""
     generation: int
     over: bool
     """Whether every further use is refused."""
+    nested: bool
+    """Whether there were savepoints: what was written may have been undone since."""
+    told: int
+    """Rows whose changes the observer has been told of, or need not be."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: WritingSide) -> None:
         self._database = database
-        self.over = False
+        self.over = self.nested = False
+        self.told = 0
 
     def start(self, cursor: apsw.Cursor, now: int, generation: int) -> None:
         """Begin the work; the database calls this once it holds the write lock."""
-        self._cursor = cursor
+        self.cursor = cursor
         self.now = now
         self.generation = generation
         self.actions: list[Callable[[], object]] = []
@@ -132,7 +172,7 @@ class Transaction:
     def rows(self, sql: str, parameters: Parameters = (), /) -> list[Row]:
         """Run one statement; return all rows that it gives."""
         try:
-            return self._cursor.execute(sql, parameters).fetchall()
+            return self.cursor.execute(sql, parameters).fetchall()
         except apsw.Error as error:
             raise self._failure(error) from error
 
@@ -140,19 +180,33 @@ class Transaction:
         """Run one statement to its end; the rows that it may give are dropped."""
         try:
             # To the end: a statement left open would hinder the COMMIT.
-            self._cursor.execute(sql, parameters).fetchall()
+            self.cursor.execute(sql, parameters).fetchall()
         except apsw.Error as error:
             raise self._failure(error) from error
 
     def many(self, sql: str, parameters: Iterable[Parameters], /) -> list[Row]:
         """Run one statement for each of *parameters*; return the rows that they give."""
         try:
-            return self._cursor.executemany(sql, parameters).fetchall()
+            return self.cursor.executemany(sql, parameters).fetchall()
         except apsw.Error as error:
             raise self._failure(error) from error
 
+    def each(self, sql: str, parameters: Parameters, items: Sequence[bytes], /) -> None:
+        """Run one statement that takes *items* as its last parameter, for carray()."""
+        try:
+            self.cursor.execute(sql, (*parameters, apsw.carray(tuple(items)))).fetchall()
+        except apsw.Error as error:
+            raise self._failure(error) from error
+
+    def aside(self, sql: str, parameters: Parameters = (), /) -> list[Row]:
+        """As rows(), for a statement that changes no live entry: observers need not know."""
+        before = self.cursor.connection.total_changes()
+        rows = self.rows(sql, parameters)
+        self.told += self.cursor.connection.total_changes() - before
+        return rows
+
     def _failure(self, error: apsw.Error) -> DataStoreError:
-        if isinstance(error, CLOSED) or not self._cursor.connection.in_transaction:
+        if isinstance(error, CLOSED) or not self.cursor.connection.in_transaction:
             # Whatever came next would be committed by itself.
             self.refuse(
                 TransactionError(
@@ -166,7 +220,7 @@ class Transaction:
     def refuse(self, error: DataStoreError) -> None:
         """Let every further use raise *error*, the commit too."""
         self.over = True
-        self._cursor = cast("apsw.Cursor", _Refusing(error))
+        self.cursor = cast("apsw.Cursor", _Refusing(error))
 
     def when_committed(self, action: Callable[[], object]) -> None:
         """Call *action* once the outermost block has committed; never if this is undone."""
@@ -175,12 +229,12 @@ class Transaction:
     @property
     def changes(self) -> int:
         """Rows that the last statement changed, triggers not counted."""
-        return self._cursor.connection.changes()
+        return self.cursor.connection.changes()
 
     @property
     def connection(self) -> apsw.Connection:
         """The connection itself, for what only it can do (SQLAlchemy, Alembic, sessions)."""
-        return self._cursor.connection
+        return self.cursor.connection
 
 
 class Savepoint:
@@ -194,6 +248,7 @@ class Savepoint:
 
     def __enter__(self) -> Transaction:
         transaction = self._transaction
+        transaction.nested = True
         # Names may repeat (the innermost wins), so they need not be made.
         transaction.run("SAVEPOINT nested")
         return transaction

@@ -205,10 +205,10 @@ class Registry:
         with self._database.write() as tx:
             rows = tx.rows(sql.BY_NAME, (record.name,))
             options = record.options
-            if rows:
+            if rows and Kind(rows[0][2]) is record.kind:
                 structure = {name: getattr(options, name) for name in STRUCTURAL}
                 options = _record(rows[0]).options._replace(**structure)
-            else:
+            elif not rows:
                 tx.run(sql.ADD, _new_row(record))
             changed = (str(record.kind), json.dumps(as_record(options)), record.revision)
             tx.run(sql.RESTORED, (record.name, record.id, *changed))

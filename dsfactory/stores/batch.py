@@ -11,13 +11,12 @@ from dsfactory.engine import Transaction
 from dsfactory.errors import TransactionError
 from dsfactory.keys import checked_key
 from dsfactory.model import Key
-from dsfactory.stores import sql
 
 if TYPE_CHECKING:
     from dsfactory.stores.store import DataStore
 
 T = TypeVar("T")
-Step = Callable[[Transaction], None]
+Step = Callable[[Transaction], object]
 
 
 class Batch(Generic[T]):
@@ -53,7 +52,8 @@ class Batch(Generic[T]):
         """Add a delete; an absent key is no error."""
         self._require_open()
         key = checked_key(key)
-        self._steps.append(lambda tx: tx.run(sql.DELETE, (key, tx.now)))
+        store = self._store
+        self._steps.append(lambda tx: store._erase(tx, key))
         return self
 
     def commit(self) -> int:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from dsfactory.clock import END_OF_TIME, Clock, Ratchet
+from dsfactory.clock import END_OF_TIME, NS_PER_MS, Clock, Ratchet, SystemClock
 from dsfactory.codecs import Codec
 from dsfactory.durations import Duration, duration_ms
 from dsfactory.engine import Database, Retry, Transaction
+from dsfactory.engine.watch import Watch
 from dsfactory.errors import FeatureError, OptionError, OptionTypeError, StoreFullError
 from dsfactory.model import Backup, Key, Kind, OperationEvent
 from dsfactory.options import RECORDABLE, StoreOptions
-from dsfactory.stores import journal, sql
+from dsfactory.stores import bulk, journal, sql
+from dsfactory.stores.behind import Behind
+from dsfactory.stores.bulk import Row
 from dsfactory.stores.creation import file_identity, require_lineage, settings_of
 from dsfactory.stores.flights import Flights
 from dsfactory.stores.history import History
-from dsfactory.stores.monitor import Monitor
-from dsfactory.stores.room import MAX_TOUCHES, Room
+from dsfactory.stores.hot import FOREVER, HotTier
+from dsfactory.stores.monitor import Held, Monitor
+from dsfactory.stores.room import Room
 from dsfactory.stores.values import Encoded, Values, as_check
 
 T = TypeVar("T")
@@ -50,12 +54,15 @@ class StoreParts(Generic[T]):
 class StoreCore(Generic[T]):
     """The parts of an open store, and the steps that its operations share."""
 
+    _behind: Behind | None = None
+
     def __init__(self, parts: StoreParts[T]) -> None:
         options = parts.options
         self._parts = parts
         self._clock = Ratchet(parts.clock)
         self._now = self._clock.now_ms
         self._values: Values[T] = Values(parts.codec, options)
+        self._decode, self._again = parts.codec.decode, parts.codec.again
         self._history = (
             History(self._values, options.max_versions) if "history" in options.features else None
         )
@@ -67,9 +74,10 @@ class StoreCore(Generic[T]):
             prepare=self._values.functions if "compression" in options.features else None,
             witness=self._history,
         )
-        self._room = Room(options)
         self._monitor = Monitor(parts.name)
+        self._room = Room(options, self._monitor.removed)
         self._flights = Flights()
+        self._keep_hot(parts)
         self._ended = False
         try:
             file_identity(self._database, parts.path, parts.kind)
@@ -80,7 +88,38 @@ class StoreCore(Generic[T]):
             self._record()
         except BaseException:
             self._database.close()
+            self._hot.release()
             raise
+        if options.write_behind is not None:
+            self._write_behind(options.write_behind)
+
+    def _keep_hot(self, parts: StoreParts[T]) -> None:
+        self._watch = Watch(self._database, settings_of(parts.options))
+        self._hot = HotTier(
+            self._watch,
+            self._now,
+            entries=parts.options.hot_entries,
+            size=parts.options.hot_bytes,
+            sure=type(parts.clock) is not SystemClock,
+        )
+        self._database.observer = self._hot
+        # What every get needs, at hand.
+        self._quick = self._hot.read
+        self._got, self._item = self._monitor.gets.hits.append, self._monitor.items.hits.append
+        self._touch = None if self._room.touches is None else self._room.touches.quick
+
+    def _write_behind(self, interval_ms: int) -> None:
+        database = self._database
+        self._behind = Behind(
+            self.name, interval_ms, self._commit_rows, lambda: database.in_transaction
+        )
+        database.settle = self._behind.settle
+        self._hot.waiting = self._behind.find
+
+    def _commit_rows(self, rows: Sequence[Row]) -> None:
+        with Transaction(self._database) as tx:
+            self._put_many(tx, rows)
+        self._monitor.wrote(sum(row[3] or len(row[4]) for row in rows))
 
     def _record(self) -> None:
         """Record every change when the option says so; go on where the file does already."""
@@ -146,6 +185,7 @@ class StoreCore(Generic[T]):
         if not callable(function):
             raise OptionTypeError("A monitoring hook has to be a function of (event).")
         self._monitor.add_hook(function)
+        self._hot.slow_down()
 
     # -- steps inside of a transaction
 
@@ -173,43 +213,69 @@ class StoreCore(Generic[T]):
         return now + milliseconds
 
     def _put(self, tx: Transaction, key: Key, new: Encoded, expires_at: int | None) -> int:
-        ((version,),) = tx.rows(sql.PUT, (key, tx.now, expires_at, new.unpacked_bytes, new.stored))
-        self._written(tx, (key,))
+        room, connection = self._room, tx.cursor.connection
+        noted = room.ordered or room.touches is not None
+        self._hot.expect(tx)
+        row_id = self._make_room(tx, key, new.size_bytes) if room.limited else None
+        last = room.last(tx) if room.ordered else None
+        if noted:
+            connection.set_last_insert_rowid(0)
+        row = (key, tx.now, expires_at, new.unpacked_bytes, new.stored, row_id)
+        ((version,),) = tx.rows(sql.PUT, row)
+        if noted:
+            inserted = connection.last_insert_rowid() != 0
+            if inserted and room.ordered:
+                room.placed(tx, last)
+            room.wrote(tx, key, inserted=inserted)
+        self._hot.wrote(tx, key, *room.gone(), held=self._written(key, new, expires_at))
         return int(version)
+
+    def _written(self, key: Key, new: Encoded, expires_at: int | None) -> Held | None:
+        """What the hot tier may keep of a write, once it is committed."""
+        if new.unpacked_bytes is not None:
+            return None  # to be unpacked when somebody asks for it
+        expires_ns = FOREVER if expires_at is None else expires_at * NS_PER_MS
+        return expires_ns, self._again, new.stored, key, new.size
+
+    def _put_many(self, tx: Transaction, rows: Sequence[Row]) -> None:
+        self._hot.expect(tx)
+        before = self._room.before(tx)
+        bulk.put(tx, rows)
+        keys = [row[0] for row in rows]
+        self._room.wrote_many(tx, keys, before)
+        self._keep_limits(tx)
+        self._hot.wrote(tx, *keys, *self._room.gone())
 
     def _used(self, key: Key, now: int) -> None:
         """Note that *key* was used last; nothing is written."""
         if self._room.touches is not None:
             self._room.touches.add(key, now)
 
-    def _written(self, tx: Transaction, keys: Iterable[Key]) -> None:
-        """Keep the limits after *keys* were written, the least recently used going first."""
-        if self._room.touches is not None:
-            for key in keys:
-                self._room.touches.add(key, tx.now)
-            if len(self._room.touches) > MAX_TOUCHES // 2:
-                self._room.touches.flush(tx)  # while the write lock is ours anyway
-        if not self._room.limited:
-            return
+    def _make_room(self, tx: Transaction, key: Key, size: int) -> int | None:
         try:
-            removed = self._room.enforce(tx)
+            return self._room.make(tx, key, size)
         except StoreFullError as error:
             error.facts["store"] = self.name
             raise
-        if removed.evicted or removed.expired:
-            tx.when_committed(
-                lambda: self._monitor.removed(evicted=removed.evicted, expired=removed.expired)
-            )
+
+    def _keep_limits(self, tx: Transaction, keep: Key | None = None) -> None:
+        """Keep the limits after a write; the entry *keep* is the last to go."""
+        try:
+            self._room.enforce(tx, keep)
+        except StoreFullError as error:
+            error.facts["store"] = self.name
+            raise
 
     def _keep_time(self) -> None:
         """Let the next process know what time it was, if that keeps anything expired."""
         now = self._now()
         if self._database.rows(sql.UNSWEPT, (now,)):
             with self._database.write() as tx:
-                tx.run(sql.KEEP_TIME, (tx.now,))
+                tx.aside(sql.KEEP_TIME, (tx.now,))
 
     def _tag(self, tx: Transaction, key: Key, tags: Iterable[str]) -> None:
-        tx.many(sql.TAG, [(key, tag) for tag in tags])
+        for tag in tags:
+            tx.aside(sql.TAG, (key, tag))
 
     def _checked_tags(self, tags: Iterable[str]) -> tuple[str, ...]:
         if isinstance(tags, (str, bytes)):

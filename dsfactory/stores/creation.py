@@ -244,4 +244,5 @@ def settings_of(options: StoreOptions) -> Settings:
         synchronous=options.synchronous,
         page_checksums=options.page_checksums,
         busy_timeout_ms=options.busy_timeout_ms,
+        max_wal_bytes=options.max_wal_bytes,
     )

@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from dsfactory.clock import ticks_ns
 from dsfactory.engine import forks
 from dsfactory.engine.forks import Restarting
-from dsfactory.model import OperationEvent, OperationStats, StoreMetrics
+from dsfactory.model import Key, OperationEvent, OperationStats, StoreMetrics
 
 if TYPE_CHECKING:
     from logging import Logger
+
+REASONS = ("max_entries", "max_bytes", "tag", "swept", "expired")
+"""Why entries go without being deleted; see StoreStats.removed."""
 
 MonitoringHook = Callable[[OperationEvent], Any]
 
 # A bucket is an octave and three more bits: the upper bound of a bucket is at most an eighth
 # above its lower one. 64 octaves of 8 hold every 64-bit count of nanoseconds.
 _BUCKETS = 64 * 8
+
+_BATCH = 256
 
 
 def _bucket(nanoseconds: int) -> int:
@@ -42,12 +47,26 @@ class _Latencies:
         self.buckets = [0] * _BUCKETS
         self.count = self.errors = self.total = self.maximum = 0
 
-    def add(self, nanoseconds: int) -> None:
-        """Count one more."""
-        self.buckets[_bucket(nanoseconds)] += 1
-        self.count += 1
-        self.total += nanoseconds
-        self.maximum = max(self.maximum, nanoseconds)
+    def add(self, nanoseconds: int, times: int = 1) -> None:
+        """Count one more, or as many as *times* that took as long."""
+        self.buckets[_bucket(nanoseconds)] += times
+        self.count += times
+        self.total += nanoseconds * times
+        if nanoseconds > self.maximum:  # noqa: PLR1730 -- half of what max() takes, at every read
+            self.maximum = nanoseconds
+
+    def add_all(self, times: list[int]) -> None:
+        """Count each of *times*: half of what as many calls of add() take."""
+        buckets = self.buckets
+        for nanoseconds in times:
+            octave = nanoseconds.bit_length()
+            if octave < 4:
+                buckets[nanoseconds] += 1
+            else:
+                buckets[(octave << 3) | ((nanoseconds >> (octave - 4)) & 7)] += 1
+        self.count += len(times)
+        self.total += sum(times)
+        self.maximum = max(self.maximum, *times)
 
     def quantile_ms(self, q: float) -> float:
         """The upper bound of the bucket that holds the q-th latency."""
@@ -71,12 +90,37 @@ class _Latencies:
         )
 
 
+Held = tuple[int, Callable[[Any], Any] | None, Any, Key, int]
+"""An entry in memory: the nanosecond at which it expires, what decodes it (None: it is decoded),
+the value, the key, its encoded bytes before compression."""
+
+MISSED = -1
+
+
+class Lookups:
+    """The lookups of one operation, noted by an append each and counted later, many at once."""
+
+    __slots__ = ("hits", "operation", "sample_ns", "timed")
+
+    def __init__(self, operation: str) -> None:
+        self.operation = operation
+        self.hits: list[Held] = []
+        """Found on the quick way, where asking for the time would take a fifth of the time."""
+        self.sample_ns = 0
+        """How long one of these took that was measured, the latest."""
+        self.timed: list[tuple[int, int]] = []
+        """The others: nanoseconds, and encoded bytes or MISSED."""
+
+
 class Monitor(Restarting):
     """The counters of one store handle."""
 
     def __init__(self, store: str) -> None:
         self.store = store
-        self.hits = self.misses = self.evicted = self.expired = 0
+        self.gets = Lookups("get")
+        self.items = Lookups("getitem")
+        self._hits = self._misses = 0
+        self.removals = dict.fromkeys(REASONS, 0)
         self._lock = threading.Lock()
         self._hooks: list[MonitoringHook] = []
         self._start()
@@ -86,7 +130,7 @@ class Monitor(Restarting):
         self._operations: dict[str, _Latencies] = {}
         self._errors: Counter[str] = Counter()
         self._read = self._written = self._hook_failures = 0
-        self.hits = self.misses = 0
+        self._hits = self._misses = 0
 
     def after_fork_in_child(self) -> None:
         """Forget a lock that a thread of the parent may have held."""
@@ -96,13 +140,71 @@ class Monitor(Restarting):
         """Call *hook* with an OperationEvent after every operation."""
         self._hooks.append(hook)
 
+    @property
+    def hooked(self) -> bool:
+        """Whether somebody wants to hear of every operation."""
+        return bool(self._hooks)
+
+    @property
+    def hits(self) -> int:
+        """Lookups that found something."""
+        self.settle()
+        return self._hits
+
+    @property
+    def misses(self) -> int:
+        """Lookups that found nothing."""
+        self.settle()
+        return self._misses
+
+    def tell(self, lookups: Lookups, started: int) -> None:
+        """Tell the hooks of a lookup that began at *started*."""
+        self._tell(lookups.operation, ticks_ns() - started, None)
+
+    def waiting(self) -> bool:
+        """Whether settle() has something to do that is worth it."""
+        gets, items = self.gets, self.items
+        return bool(gets.hits or items.hits) or len(gets.timed) + len(items.timed) >= _BATCH
+
+    def settle(self) -> None:
+        """Count what was only noted."""
+        with self._lock:
+            for lookups in (self.gets, self.items):
+                # In place: others may append meanwhile.
+                hits, timed = lookups.hits[:], lookups.timed[:]
+                del lookups.hits[: len(hits)], lookups.timed[: len(timed)]
+                if hits or timed:
+                    self._count(self._latencies(lookups.operation), lookups.sample_ns, hits, timed)
+
+    def _count(
+        self,
+        latencies: _Latencies,
+        sample_ns: int,
+        hits: list[Held],
+        timed: list[tuple[int, int]],
+    ) -> None:
+        if hits:
+            latencies.add(sample_ns, len(hits))
+            self._hits += len(hits)
+            self._read += sum([held[4] for held in hits])
+        if timed:
+            latencies.add_all([nanoseconds for nanoseconds, _ in timed])
+            found = [size for _, size in timed if size != MISSED]
+            self._hits += len(found)
+            self._misses += len(timed) - len(found)
+            self._read += sum(found)
+
+    def _latencies(self, operation: str) -> _Latencies:
+        found = self._operations.get(operation)
+        if found is None:
+            found = self._operations[operation] = _Latencies()
+        return found
+
     def done(self, operation: str, started: int, error: BaseException | None = None) -> None:
         """Count one operation that began at *started*."""
         nanoseconds = ticks_ns() - started
         with self._lock:
-            latencies = self._operations.get(operation)
-            if latencies is None:
-                latencies = self._operations[operation] = _Latencies()
+            latencies = self._latencies(operation)
             latencies.add(nanoseconds)
             if error is not None:
                 latencies.errors += 1
@@ -113,27 +215,27 @@ class Monitor(Restarting):
     def found(self, size: int) -> None:
         """Count a lookup that found *size* encoded bytes."""
         with self._lock:
-            self.hits += 1
+            self._hits += 1
             self._read += size
 
     def missed(self) -> None:
         """Count a lookup that found nothing."""
         with self._lock:
-            self.misses += 1
+            self._misses += 1
 
     def wrote(self, size: int) -> None:
         """Count *size* encoded bytes on their way to the file."""
         with self._lock:
             self._written += size
 
-    def removed(self, *, evicted: int = 0, expired: int = 0) -> None:
-        """Count entries that went for want of room or because their time was up."""
+    def removed(self, reason: str, entries: int) -> None:
+        """Count entries that went, for one of REASONS."""
         with self._lock:
-            self.evicted += evicted
-            self.expired += expired
+            self.removals[reason] += entries
 
     def metrics(self, retries: int) -> StoreMetrics:
         """Return the counts since the last reset."""
+        self.settle()
         with self._lock:
             return StoreMetrics(
                 operations={name: kept.stats() for name, kept in sorted(self._operations.items())},
@@ -141,13 +243,14 @@ class Monitor(Restarting):
                 bytes_read=self._read,
                 bytes_written=self._written,
                 retries=retries,
-                hits=self.hits,
-                misses=self.misses,
+                hits=self._hits,
+                misses=self._misses,
                 hook_failures=self._hook_failures,
             )
 
     def reset(self) -> None:
         """Begin to count anew."""
+        self.settle()
         with self._lock:
             self._start()
 

@@ -12,9 +12,10 @@ from dsfactory.engine import (
     damage,
     identity,
     open_connection,
+    pinned_by,
     require_write_lock,
 )
-from dsfactory.engine.files import require_file
+from dsfactory.engine.files import file_size, require_file
 from dsfactory.errors import BusyError, DataStoreError
 from dsfactory.model import Probe, StoreHealth
 from dsfactory.profiles import kind_of
@@ -57,7 +58,16 @@ def file_probes(path: Path, settings: Settings, *, application_id: int, head: in
         connection.close(True)
     if ours:  # a writer's connection would change what is somebody else's
         probes.insert(2, _writable(path, settings))
-    return probes
+    return [*probes, *_pinned(path)]
+
+
+def _pinned(path: Path) -> list[Probe]:
+    names = pinned_by(path)
+    if not names:
+        return []
+    size = file_size(f"{path}-wal")
+    detail = f"{size} bytes, kept from being cut by who reads an old state: {', '.join(names)}"
+    return [Probe("log", ok=False, detail=f"{detail} (let that end)")]
 
 
 def _schema(connection: Connection, application_id: int, head: int) -> Probe:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from threading import get_ident
 from typing import Any, TypeVar, overload
 
+from dsfactory.clock import NS_PER_MS, ticks_ns
+from dsfactory.codecs import is_unchangeable
 from dsfactory.engine import Row
 from dsfactory.errors import KeyAbsentError, OptionTypeError
 from dsfactory.keys import checked_key, shown_key
@@ -12,11 +15,15 @@ from dsfactory.model import Entry, Key
 from dsfactory.options import checked_count
 from dsfactory.stores import sql
 from dsfactory.stores.core import StoreCore
-from dsfactory.stores.monitor import measured
-from dsfactory.stores.values import size_of
+from dsfactory.stores.hot import FOREVER, UNKNOWN, Table
+from dsfactory.stores.monitor import MISSED, Held, Lookups, measured
+from dsfactory.stores.values import Stored, size_of
 
 T = TypeVar("T")
 D = TypeVar("D")
+
+ABSENT: Any = object()
+"""What is found when there is no live entry; None may be a value."""
 
 FIRST: Key = -(2**63)
 """No key sorts before the smallest integer."""
@@ -32,41 +39,141 @@ class ReadingStore(StoreCore[T]):
     def get(self, key: Key) -> T | None: ...
     @overload
     def get(self, key: Key, default: T | D) -> T | D: ...
-    @measured
     def get(self, key: Key, default: Any = None) -> Any:
         """Return the live value for *key*, or *default* when absent; expired is absent."""
-        return self._get(checked_key(key), default)
+        value = self._quick(key, self._got, self._touch)
+        if value is UNKNOWN:
+            value = self._looked_up(key, self._monitor.gets)
+        return default if value is ABSENT else value
 
-    @measured
     def __getitem__(self, key: Key) -> T:
         """Return the live value for *key*; raise KeyAbsentError (a KeyError) when absent."""
-        key = checked_key(key)
-        value = self._get(key, self)
-        if value is self:
-            raise absent(key, self.name)
+        value = self._quick(key, self._item, self._touch)
+        if value is UNKNOWN:
+            value = self._looked_up(key, self._monitor.items)
         return value  # type: ignore[no-any-return]
 
+    def _looked_up(self, key: Key, lookups: Lookups) -> Any:
+        """Return the live value or ABSENT, timed and counted as one of *lookups*."""
+        monitor = self._monitor
+        started = ticks_ns()
+        try:
+            value, size = self._found(checked_key(key))
+            if value is ABSENT:
+                self._answer_absent(key, lookups)
+        except BaseException as error:
+            monitor.done(lookups.operation, started, error)
+            raise
+        lookups.timed.append((ticks_ns() - started, size))
+        if self._hot.looked:
+            self._settle(key)
+        if monitor.hooked:
+            monitor.tell(lookups, started)
+        return value
+
+    def _answer_absent(self, key: Key, lookups: Lookups) -> None:
+        if lookups is self._monitor.items:
+            self._monitor.missed()
+            raise absent(checked_key(key), self.name)
+
+    def _settle(self, key: Key) -> None:
+        """Count what was found on the quick way since the last time, and how long that takes."""
+        self._hot.looked = False
+        monitor, touches = self._monitor, self._room.touches
+        if monitor.waiting():
+            started = ticks_ns()
+            self._hot.read(key, _ignore, None)
+            monitor.gets.sample_ns = monitor.items.sample_ns = ticks_ns() - started
+            monitor.settle()
+        if touches is not None:
+            touches.settle(self._now())
+
     def _get(self, key: Key, default: Any) -> Any:
-        now = self._now()
-        rows = self._database.rows(sql.LIVE, (key, now))
-        if not rows:
+        """As get(), counted as a lookup but not as an operation."""
+        value, size = self._found(key)
+        if value is ABSENT:
             self._monitor.missed()
             return default
-        stored, unpacked_bytes = rows[0]
-        value = self._values.decode(stored, unpacked_bytes)
-        self._monitor.found(size_of(stored, unpacked_bytes))
-        self._used(key, now)
+        self._monitor.found(size)
         return value
+
+    def _found(self, key: Key) -> tuple[Any, int]:
+        """Return the live value with its encoded bytes, or ABSENT and MISSED."""
+        hot = self._hot
+        if hot.writer and hot.writer == get_ident():
+            hot.looked = True
+            return self._fetched(key, None)
+        if self._behind is not None and (waiting := self._behind.find(key)) is not None:
+            return self._waiting(waiting)
+        table = hot.current()
+        if table is None or (held := hot.find(table, key)) is None:
+            return self._fetched(key, table)
+        expires_ns, thaw, value, _, size = held
+        now = self._now()
+        if now * NS_PER_MS >= expires_ns:
+            return ABSENT, MISSED
+        if thaw is not None:
+            value = self._decode(value)
+        if self._touch is not None:
+            self._touch(key)
+        return value, size
+
+    def _waiting(self, row: Row) -> tuple[Any, int]:
+        """The value of a set that is not committed yet."""
+        key, _, expires_at, unpacked_bytes, stored, _ = row
+        now = self._now()
+        if expires_at is not None and expires_at <= now:
+            return ABSENT, MISSED
+        self._used(key, now)
+        return self._values.decode(stored, unpacked_bytes), size_of(stored, unpacked_bytes)
+
+    def _fetched(self, key: Key, table: Table | None) -> tuple[Any, int]:
+        """Read the file; keep what is found in *table*, if that is still true then."""
+        now = self._now()
+        row = self._database.row(sql.FOUND, (key, now))
+        if row is None:
+            if table is not None:
+                self._hot.keep(table, (0, None, None, key, 0))
+            return ABSENT, MISSED
+        stored, unpacked_bytes, expires_at = row
+        if unpacked_bytes is not None:
+            stored = self._values.unpacked(stored, unpacked_bytes)
+        value = self._decode(stored)
+        size = len(stored) if stored.__class__ is bytes else size_of(stored, None)
+        if table is not None:
+            self._hot.keep(table, self._held(key, stored, expires_at, size, value))
+        if self._touch is not None:
+            self._touch(key)
+        return value, size
+
+    def _held(
+        self, key: Key, encoded: Stored, expires_at: int | None, size: int, value: Any
+    ) -> Held:
+        expires_ns = FOREVER if expires_at is None else expires_at * NS_PER_MS
+        if is_unchangeable(value):
+            return expires_ns, None, value, key, size
+        return expires_ns, self._again, encoded, key, size
 
     def _flush_touches(self) -> None:
         touches = self._room.touches
         if touches is not None and len(touches) and not self.closed:
             with self._database.write() as tx:
-                touches.flush(tx)
+                self._hot.expect(tx)
+                self._room.flush(tx)
+                self._hot.wrote(tx)
 
     def __contains__(self, key: object) -> bool:
         """Whether *key* has a live entry. Does not count as a use."""
-        return bool(self._database.rows(sql.PRESENT, (checked_key(key), self._now())))
+        if self._hot.has(key):
+            return True
+        key = checked_key(key)
+        if not self._database.in_transaction:
+            if self._behind is not None and (waiting := self._behind.find(key)) is not None:
+                return waiting[2] is None or waiting[2] > self._now()
+            table = self._hot.current()
+            if table is not None and (held := self._hot.find(table, key)) is not None:
+                return self._now() * NS_PER_MS < held[0]
+        return bool(self._database.unsettled_rows(sql.PRESENT, (key, self._now())))
 
     def __len__(self) -> int:
         """Return the number of live entries, without reading them."""
@@ -171,6 +278,10 @@ class ReadingStore(StoreCore[T]):
                 low, including = rows[-1][0], False
 
 
+def _ignore(_held: Held) -> None:
+    """Do not count this one."""
+
+
 def absent(key: Key, store: str) -> KeyAbsentError:
     """Return the error for a key without a live entry."""
     return KeyAbsentError(
@@ -191,6 +302,11 @@ def _bounds(
     low = first if start is None else _later(low, first)
     last = _after_prefix(first)
     return low, last if high is None else _earlier(high, last)
+
+
+def key_range(prefix: str | bytes | None) -> tuple[Key, Key | None]:
+    """Return the first key with *prefix*, and the first behind them all or None."""
+    return _bounds(prefix, None, None)
 
 
 def _after_prefix(prefix: str | bytes) -> Key | None:

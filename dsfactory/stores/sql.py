@@ -7,6 +7,16 @@ SELECT value, unpacked_bytes FROM entry
 WHERE key = ?1 AND (expires_at IS NULL OR expires_at > ?2)
 """
 
+LIVE_UNTIL = """
+SELECT value, unpacked_bytes, expires_at FROM entry
+WHERE key = ?1 AND (expires_at IS NULL OR expires_at > ?2)
+"""
+
+FOUND = """
+SELECT value, unpacked_bytes, expires_at FROM entry
+WHERE key = ?1 AND (expires_at IS NULL OR expires_at > ?2)
+"""
+
 PRESENT = """
 SELECT 1 FROM entry WHERE key = ?1 AND (expires_at IS NULL OR expires_at > ?2)
 """
@@ -24,17 +34,40 @@ VERSION = """
 SELECT version FROM entry WHERE key = ?1 AND (expires_at IS NULL OR expires_at > ?2)
 """
 
-# ?3 expires_at, ?4 unpacked_bytes, ?5 value. A second life begins where the first expired. Two
-# processes may disagree about the time after the clock was set: updated_at never goes back.
+# ?3 expires_at, ?4 unpacked_bytes, ?5 value, ?6 id or NULL. A second life begins where the first
+# expired. Two processes may disagree about the time after the clock was set: updated_at never
+# goes back.
 PUT_MANY = """
-INSERT INTO entry (key, version, created_at, updated_at, expires_at, unpacked_bytes, value)
-VALUES (?1, (SELECT version_floor + 1 FROM meta), ?2, ?2, ?3, ?4, ?5)
+INSERT INTO entry (key, version, created_at, updated_at, expires_at, unpacked_bytes, value, id)
+VALUES (?1, (SELECT version_floor + 1 FROM meta), ?2, ?2, ?3, ?4, ?5, ?6)
 ON CONFLICT (key) DO UPDATE SET
   version = version + 1, created_at = iif(expires_at <= ?2, ?2, created_at),
   updated_at = max(?2, updated_at), expires_at = ?3, unpacked_bytes = ?4, value = ?5
 """
 
 PUT = PUT_MANY + "RETURNING version"
+
+# The same for all items of an array, see bulk.py. ?1 now, ?2 expires_at, ?3 the type of the keys,
+# ?4 whether values are text, ?5 the items.
+PUT_EACH = """
+INSERT INTO entry (key, version, created_at, updated_at, expires_at, unpacked_bytes, value)
+SELECT
+  CASE ?3
+    WHEN 'str' THEN CAST(substr(item, 15, key_bytes) AS TEXT)
+    WHEN 'int' THEN CAST(substr(item, 15, key_bytes) AS INTEGER)
+    ELSE substr(item, 15, key_bytes)
+  END,
+  (SELECT version_floor + 1 FROM meta), ?1, ?1, ?2,
+  nullif(CAST(substr(item, 5, 10) AS INTEGER), 0),
+  iif(?4, CAST(substr(item, 15 + key_bytes) AS TEXT), substr(item, 15 + key_bytes))
+FROM (
+  SELECT value AS item, CAST(substr(value, 1, 4) AS INTEGER) AS key_bytes FROM carray(?5)
+) WHERE true
+ON CONFLICT (key) DO UPDATE SET
+  version = version + 1, created_at = iif(expires_at <= ?1, ?1, created_at),
+  updated_at = max(?1, updated_at), expires_at = ?2,
+  unpacked_bytes = excluded.unpacked_bytes, value = excluded.value
+"""
 
 # The same, unless there is a live entry; then no row comes back.
 ADD = """
@@ -118,16 +151,128 @@ UNSWEPT = "SELECT 1 FROM entry WHERE expires_at <= ?1 LIMIT 1"
 
 COUNTERS = "SELECT entries, stored_bytes FROM meta"
 
-OLDEST = """
-SELECT entry_id, size_bytes FROM access JOIN entry ON entry.id = entry_id ORDER BY seq LIMIT ?1
-"""
-
 REMOVE = "DELETE FROM entry WHERE id = ?1"
 
-USED = """
-UPDATE access SET seq = (SELECT max(seq) + 1 FROM access), used_at = ?2
+# What a write of ?1 has to know before it makes room; ?2 is the time.
+ROOM = """
+SELECT entries, stored_bytes,
+  (SELECT id FROM entry WHERE key = ?1),
+  (SELECT size_bytes FROM entry WHERE key = ?1),
+  EXISTS (SELECT 1 FROM entry WHERE expires_at <= ?2)
+FROM meta
+"""
+
+# -- the order in which entries go, see policies.py; each candidate comes as
+# (entry_id, size_bytes, key, uses, seq), and never is the entry with the key ?1.
+
+LAST_SEQ = "SELECT max(seq) FROM access"
+
+OLDEST = """
+SELECT entry_id, size_bytes, key, uses, seq FROM access JOIN entry ON entry.id = entry_id
+WHERE key IS NOT ?1 ORDER BY seq LIMIT 1
+"""
+
+# ?1 key, ?2 time, ?3 uses, as all statements that write notes of use.
+USED_LAST = """
+UPDATE access SET
+  seq = (SELECT max(seq) + 1 FROM access), used_at = ?2, uses = uses + ?3
 WHERE entry_id = (SELECT id FROM entry WHERE key = ?1)
 """
+
+# 131071 uses are the most that are told apart: 17 bits above the 44 of a place among equals.
+USED_OFTEN = """
+UPDATE access SET
+  uses = min(uses + ?3, 131071), used_at = ?2,
+  seq = (
+    SELECT max((min(access.uses + ?3, 131071) << 44) + 1, coalesce(max(same.seq), 0) + 1)
+    FROM access AS same WHERE same.seq < (min(access.uses + ?3, 131071) + 1) << 44
+  )
+WHERE entry_id = (SELECT id FROM entry WHERE key = ?1)
+"""
+
+NEW_SINCE = """
+SELECT entry_id, key FROM access JOIN entry ON entry.id = entry_id
+WHERE seq > ?1 ORDER BY seq
+"""
+
+USED_ONCE = """
+UPDATE access SET
+  uses = 1,
+  seq = (
+    SELECT max((1 << 44) + 1, coalesce(max(same.seq), 0) + 1)
+    FROM access AS same WHERE same.seq < 2 << 44
+  )
+WHERE entry_id = ?1
+"""
+
+VISITED = """
+UPDATE access SET uses = 1, used_at = ?2
+WHERE entry_id = (SELECT id FROM entry WHERE key = ?1) AND ?3 > 0
+"""
+
+# The hand's lap is that of the newest entry: 32 bits of seq are the place, the rest is the lap.
+AT_HAND = """
+SELECT entry_id, size_bytes, key, uses, seq FROM access JOIN entry ON entry.id = entry_id
+WHERE seq >= ((SELECT max(seq) FROM access) >> 32) << 32 AND key IS NOT ?1
+ORDER BY seq LIMIT 1
+"""
+
+# A lap down: behind the hand, in the same place.
+PASSED = "UPDATE access SET uses = 0, seq = seq - (1 << 32) WHERE entry_id = ?1"
+
+# The small queue lies at and above 1 << 62, the main queue below.
+SPANS = """
+SELECT coalesce((SELECT max(seq) FROM access) + 1
+    - (SELECT min(seq) FROM access WHERE seq >= 1 << 62), 0),
+  entries
+FROM meta
+"""
+
+SMALL_TAIL = """
+SELECT entry_id, size_bytes, key, uses, seq FROM access JOIN entry ON entry.id = entry_id
+WHERE seq >= 1 << 62 AND key IS NOT ?1 ORDER BY seq LIMIT 1
+"""
+
+MAIN_TAIL = """
+SELECT entry_id, size_bytes, key, uses, seq FROM access JOIN entry ON entry.id = entry_id
+WHERE seq < 1 << 62 AND key IS NOT ?1 ORDER BY seq LIMIT 1
+"""
+
+USED_AGAIN = """
+UPDATE access SET uses = min(uses + ?3, 3), used_at = ?2
+WHERE entry_id = (SELECT id FROM entry WHERE key = ?1)
+"""
+
+INTO_SMALL = "UPDATE access SET seq = seq - ?1 + (1 << 62) WHERE seq > ?1"
+
+INTO_MAIN = """
+UPDATE access SET
+  seq = coalesce((SELECT max(seq) FROM access WHERE seq < 1 << 62), 0) + 1, queue = 1, uses = ?2
+WHERE entry_id = ?1
+"""
+
+# After a change of policy: the order stays, the numbers begin at 1.
+RENUMBER = """
+UPDATE access SET seq = ranked.place, queue = 0
+FROM (SELECT entry_id AS id, row_number() OVER (ORDER BY seq) AS place FROM access) AS ranked
+WHERE entry_id = ranked.id
+"""
+
+# -- who computes which key; ?1 key, ?2 holder
+
+LEASE = "SELECT owner, expires_at FROM lease WHERE key = ?1"
+
+# ?3 expires_at, ?4 time, ?5 a holder that has died. A row comes back when the lease is ours.
+TAKE_LEASE = """
+INSERT INTO lease (key, owner, expires_at) VALUES (?1, ?2, ?3)
+ON CONFLICT (key) DO UPDATE SET owner = ?2, expires_at = ?3 WHERE expires_at <= ?4 OR owner = ?5
+RETURNING 1
+"""
+
+DROP_LEASE = "DELETE FROM lease WHERE key = ?1 AND owner = ?2"
+
+# Left behind by the dead, for keys that nobody asked for again.
+OLD_LEASES = "DELETE FROM lease WHERE expires_at <= ?1"
 
 # -- tags
 
@@ -220,5 +365,14 @@ DELETE FROM history WHERE key = ?1 AND seq <= (
   SELECT seq FROM history WHERE key = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2
 )
 """
+
+# What watch() asks: ?1 after which change, ?2 from which key on, ?3 before which or NULL.
+CHANGES = """
+SELECT seq, key, change, version FROM history
+WHERE seq > ?1 AND key >= ?2 AND (?3 IS NULL OR key < ?3) ORDER BY seq
+"""
+
+# ?1 from which key on, ?2 before which or NULL.
+VERSIONS = "SELECT key, version FROM entry WHERE key >= ?1 AND (?2 IS NULL OR key < ?2)"
 
 CHANGED_KEYS = "SELECT DISTINCT key FROM history WHERE seq > ?1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import (
     Callable,
     ItemsView,
@@ -15,15 +16,16 @@ from collections.abc import (
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from dsfactory.engine import pinned_by
 from dsfactory.engine.files import file_size
 from dsfactory.errors import BusyError, FeatureError, StorageError
 from dsfactory.model import Backup, Key, StoreHealth, StoreMetrics, StoreStats, Violation
 from dsfactory.options import checked_count
 from dsfactory.stores import checking, probing, sql
 from dsfactory.stores.batch import Batch, Step
+from dsfactory.stores.computing import ComputingStore
 from dsfactory.stores.monitor import measured
 from dsfactory.stores.room import sweep
-from dsfactory.stores.writing import WritingStore
 
 T = TypeVar("T")
 
@@ -35,7 +37,7 @@ class Rollback(Exception):
     """Raise it inside of ``with store.transaction()`` to undo everything without an error."""
 
 
-class DataStore(WritingStore[T], MutableMapping[Key, T]):
+class DataStore(ComputingStore[T], MutableMapping[Key, T]):
     """A durable, typed mapping in one SQLite file, shared by threads and processes.
 
     Made by a DataStoreFactory. Every operation is atomic; what it acknowledged is committed.
@@ -88,9 +90,11 @@ class DataStore(WritingStore[T], MutableMapping[Key, T]):
         total = 0
         while True:
             with self._database.write() as tx:
+                if not total:
+                    tx.aside(sql.OLD_LEASES, (tx.now,))
                 swept = sweep(tx)
             total += swept
-            self._monitor.removed(expired=swept)
+            self._monitor.removed("swept", swept)
             if not swept or stopping():
                 return total
 
@@ -101,9 +105,10 @@ class DataStore(WritingStore[T], MutableMapping[Key, T]):
         Every write does that by itself: this is for limits that were lowered since.
         """
         with self._database.write() as tx:
-            removed = self._room.enforce(tx)
-        self._monitor.removed(evicted=removed.evicted, expired=removed.expired)
-        return removed.evicted
+            self._hot.expect(tx)
+            evicted = self._room.enforce(tx)
+            self._hot.wrote(tx, *self._room.gone())
+        return evicted
 
     @measured
     def evict_tag(self, tag: str) -> int:
@@ -111,6 +116,7 @@ class DataStore(WritingStore[T], MutableMapping[Key, T]):
         self._checked_tags((tag,))
         with self._database.write() as tx:
             rows = tx.rows(sql.EVICT_TAG, (tag, tx.now))
+            tx.when_committed(lambda: self._monitor.removed("tag", len(rows)))
         return sum(live for (live,) in rows)
 
     @measured
@@ -151,8 +157,8 @@ class DataStore(WritingStore[T], MutableMapping[Key, T]):
             max_bytes=self.options.max_bytes,
             hits=self._monitor.hits,
             misses=self._monitor.misses,
-            evicted=self._monitor.evicted,
-            expired=self._monitor.expired,
+            removed=dict(self._monitor.removals),
+            pinned_by=pinned_by(self.path),
         )
 
     def get_metrics(self) -> StoreMetrics:
@@ -186,7 +192,10 @@ class DataStore(WritingStore[T], MutableMapping[Key, T]):
 
         Asks through connections of its own and moves none of the store's counters.
         """
-        return probing.store_health(self._parts)
+        health = probing.store_health(self._parts)
+        if self._behind is None:
+            return health
+        return dataclasses.replace(health, probes=(*health.probes, self._behind.probe()))
 
     def backup(self, reason: str = "manual", tags: Iterable[str] = ()) -> Backup:
         """Copy the store while everybody goes on writing, and return the backup.
@@ -210,10 +219,23 @@ class DataStore(WritingStore[T], MutableMapping[Key, T]):
         freed = checking.give_back(self._database)
         return self._database.checkpoint(truncate=True), freed
 
+    def flush(self) -> None:
+        """Commit the sets that wait because of write_behind; raise why that failed.
+
+        What could not be committed waits on. Without write_behind nothing ever waits. Inside of
+        a transaction of this thread nothing happens.
+        """
+        if self._behind is not None:
+            self._behind.flush()
+
     # -- the end
 
     def close(self) -> None:
-        """Write what is held in memory and close the file; a second close does nothing."""
+        """Write what is held in memory and close the file; a second close does nothing.
+
+        When sets that wait because of write_behind cannot be written, they are lost, and the
+        error is raised once the file is closed.
+        """
         if self._ended:
             return
         try:
@@ -221,12 +243,15 @@ class DataStore(WritingStore[T], MutableMapping[Key, T]):
                 self._write_last_notes()
         finally:
             self._database.close()
+            self._hot.release()
             self._ended = True
             self._parts.closed()
 
     def _write_last_notes(self) -> None:
         if self._database.in_transaction:
             return  # closing will be refused
+        if self._behind is not None:
+            self._behind.close()
         # Notes about use and time only: whoever holds the lock, or a full disk, must not keep
         # the file open.
         with contextlib.suppress(BusyError, StorageError):

@@ -27,6 +27,11 @@ class Encoded(NamedTuple):
     size: int
     """Encoded bytes before compression."""
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes as stored."""
+        return self.size if self.unpacked_bytes is None else len(self.stored)
+
 
 class Values(Generic[T]):
     """The way of one store's values between Python and the file."""

@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from dsfactory.durations import Duration
-from dsfactory.engine import Transaction
+from dsfactory.engine import Row, Transaction
 from dsfactory.errors import FeatureError, OptionTypeError, ValueShapeError, VersionConflictError
 from dsfactory.keys import checked_key, shown_key
 from dsfactory.model import Key
 from dsfactory.stores import sql
+from dsfactory.stores.behind import Behind
 from dsfactory.stores.monitor import measured
-from dsfactory.stores.reading import ReadingStore, absent
+from dsfactory.stores.reading import absent
 from dsfactory.stores.values import Encoded
+from dsfactory.stores.watching import WatchingStore
 
 if TYPE_CHECKING:
     from types import EllipsisType
@@ -25,7 +27,7 @@ _REQUIRED: Any = object()
 Number = int | float
 
 
-class WritingStore(ReadingStore[T]):
+class WritingStore(WatchingStore[T]):
     """Everything about a store that changes entries."""
 
     @measured
@@ -42,6 +44,7 @@ class WritingStore(ReadingStore[T]):
 
         *ttl* None takes the store's default, "never" none. With *if_version* the write happens
         only when the live entry has that version (0: there is none); else VersionConflictError.
+        With write_behind the version is not known yet: 0.
         A value that is refused (ValueRefusedError) leaves everything as it was.
         """
         return self._set(checked_key(key), value, ttl, tags, if_version)
@@ -61,14 +64,31 @@ class WritingStore(ReadingStore[T]):
     ) -> int:
         new = self._values.encode(key, value)
         chosen = self._checked_tags(tags) if tags else ()
-        with self._database.write() as tx:
+        if (
+            self._behind is not None
+            and if_version is None
+            and not chosen
+            and not self._database.in_transaction
+        ):
+            return self._set_behind(self._behind, key, new, ttl)
+
+        def step(tx: Transaction) -> int:
             if if_version is not None:
                 self._require_version(tx, key, if_version)
             version = self._put(tx, key, new, self._expiry(ttl, tx.now))
             if chosen:
                 self._tag(tx, key, chosen)
+            return version
+
+        version = self._database.run(step)
         self._monitor.wrote(new.size)
         return version
+
+    def _set_behind(self, behind: Behind, key: Key, new: Encoded, ttl: Duration | None) -> int:
+        now = self._now()
+        behind.put((key, now, self._expiry(ttl, now), new.unpacked_bytes, new.stored, None))
+        self._hot.forget(key)
+        return 0
 
     def _require_version(self, tx: Transaction, key: Key, expected: int) -> None:
         if isinstance(expected, bool) or not isinstance(expected, int):
@@ -89,17 +109,23 @@ class WritingStore(ReadingStore[T]):
         """Write *value* unless *key* has a live entry; return whether it was written."""
         key = checked_key(key)
         new = self._values.encode(key, value)
-        with self._database.write() as tx:
-            added = self._add(tx, key, new, ttl)
+        added = self._database.run(lambda tx: self._add(tx, key, new, ttl))
         if added:
             self._monitor.wrote(new.size)
         return added
 
     def _add(self, tx: Transaction, key: Key, new: Encoded, ttl: Duration | None) -> bool:
         expires_at = self._expiry(ttl, tx.now)
+        last = self._room.last(tx) if self._room.ordered else None
+        self._hot.expect(tx)
+        tx.connection.set_last_insert_rowid(0)
         added = tx.rows(sql.ADD, (key, tx.now, expires_at, new.unpacked_bytes, new.stored))
         if added:
-            self._written(tx, (key,))
+            self._room.placed(tx, last)
+            # Not inserted when it is the second life of an entry that has expired.
+            self._room.wrote(tx, key, inserted=tx.connection.last_insert_rowid() != 0)
+            self._keep_limits(tx, key)
+            self._hot.wrote(tx, key, *self._room.gone())
         return bool(added)
 
     @measured
@@ -121,11 +147,13 @@ class WritingStore(ReadingStore[T]):
         ]
         with self._database.write() as tx:
             now, expires_at = tx.now, self._expiry(ttl, tx.now)
-            tx.many(
-                sql.PUT_MANY,
-                [(key, now, expires_at, new.unpacked_bytes, new.stored) for key, new in encoded],
+            self._put_many(
+                tx,
+                [
+                    (key, now, expires_at, new.unpacked_bytes, new.stored, None)
+                    for key, new in encoded
+                ],
             )
-            self._written(tx, (key for key, _ in encoded))
         self._monitor.wrote(sum(new.size for _, new in encoded))
 
     @measured
@@ -141,8 +169,13 @@ class WritingStore(ReadingStore[T]):
             raise absent(key, self.name)
 
     def _delete(self, key: Key) -> bool:
-        with self._database.write() as tx:
-            rows = tx.rows(sql.DELETE, (key, tx.now))
+        return self._database.run(lambda tx: self._erase(tx, key))
+
+    def _erase(self, tx: Transaction, key: Key) -> bool:
+        """Delete the entry; return whether it was live."""
+        self._hot.expect(tx)
+        rows = tx.rows(sql.DELETE, (key, tx.now))
+        self._hot.wrote(tx, key)
         return bool(rows and rows[0][0])
 
     @measured
@@ -150,7 +183,9 @@ class WritingStore(ReadingStore[T]):
         """Delete all entries in one transaction; return how many of them were live."""
         wanted = [checked_key(key) for key in keys]
         with self._database.write() as tx:
+            self._hot.expect(tx)
             rows = tx.many(sql.DELETE, [(key, tx.now) for key in wanted])
+            self._hot.wrote(tx, *wanted)
         return sum(live for (live,) in rows)
 
     @overload
@@ -162,13 +197,19 @@ class WritingStore(ReadingStore[T]):
         """Delete the entry and return its value; *default*, or KeyAbsentError, when absent."""
         key = checked_key(key)
         with self._database.write() as tx:
-            rows = tx.rows(sql.TAKE, (key, tx.now))
+            rows = self._take(tx, key)
             # Decoded before the commit: a damaged value must not be the one that is lost.
             if rows and rows[0][2]:
                 return self._values.decode(rows[0][0], rows[0][1])
         if default is _REQUIRED:
             raise absent(key, self.name)
         return default
+
+    def _take(self, tx: Transaction, key: Key) -> list[Row]:
+        self._hot.expect(tx)
+        rows = tx.rows(sql.TAKE, (key, tx.now))
+        self._hot.wrote(tx, key)
+        return rows
 
     @measured
     def popitem(self) -> tuple[Key, T]:
@@ -177,7 +218,7 @@ class WritingStore(ReadingStore[T]):
             rows = tx.rows(sql.FIRST_KEY, (tx.now,))
             if rows:
                 key: Key = rows[0][0]
-                ((stored, unpacked_bytes, _),) = tx.rows(sql.TAKE, (key, tx.now))
+                ((stored, unpacked_bytes, _),) = self._take(tx, key)
                 return key, self._values.decode(stored, unpacked_bytes)
         raise absent("(any)", self.name)
 
@@ -234,13 +275,16 @@ class WritingStore(ReadingStore[T]):
         if not exists:
             self._put(tx, key, new, self._expiry(ttl, tx.now))
             return
+        self._hot.expect(tx)
         tx.run(sql.CHANGE, (key, tx.now, new.unpacked_bytes, new.stored))
         if not tx.changes:  # the caller's function deleted it meanwhile
             self._put(tx, key, new, self._expiry(ttl, tx.now))
             return
         if ttl is not None:
             tx.run(sql.TOUCH, (key, tx.now, self._expiry(ttl, tx.now)))
-        self._written(tx, (key,))
+        self._room.wrote(tx, key, inserted=False)
+        self._keep_limits(tx, key)
+        self._hot.wrote(tx, key, *self._room.gone())
 
     @measured
     def increment(
@@ -279,28 +323,14 @@ class WritingStore(ReadingStore[T]):
             raise FeatureError(
                 f"Store {self.name!r} was made without the feature 'expiry'.", store=self.name
             )
-        with self._database.write() as tx:
-            return bool(tx.rows(sql.TOUCH, (key, tx.now, self._expiry(ttl, tx.now))))
 
-    @measured
-    def get_or_set(self, key: Key, fn: Callable[[], T], ttl: Duration | None = None) -> T:
-        """Return the live value; when absent, write what *fn* returns and return that.
+        def step(tx: Transaction) -> bool:
+            self._hot.expect(tx)
+            rows = tx.rows(sql.TOUCH, (key, tx.now, self._expiry(ttl, tx.now)))
+            self._hot.wrote(tx, key)
+            return bool(rows)
 
-        Of the threads that ask for an absent key at once, one computes and the others wait. When
-        *fn* raises, its caller gets the exception and the next one computes. *fn* runs outside
-        of any transaction.
-        """
-        key = checked_key(key)
-        value = self._get(key, _REQUIRED)
-        if value is not _REQUIRED:
-            return value  # type: ignore[no-any-return]
-        with self._flights.alone(key):
-            rows = self._database.rows(sql.LIVE, (key, self._now()))
-            if rows:  # somebody computed it while we waited
-                return self._values.decode(*rows[0])
-            value = fn()
-            self._set(key, value, ttl, (), None)
-        return value
+        return self._database.run(step)
 
 
 def _is_number(value: object) -> bool:

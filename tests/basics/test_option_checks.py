@@ -31,6 +31,9 @@ LEAST = {
     "max_versions": 1,
     "max_backups": 1,
     "backup_max_bytes": 1,
+    "hot_entries": 0,
+    "hot_bytes": 0,
+    "max_wal_bytes": 16 * 1024 * 1024,
 }
 MOST = {
     "compression_threshold": 2**53,
@@ -43,6 +46,9 @@ MOST = {
     "max_versions": 2**53,
     "max_backups": 2**53,
     "backup_max_bytes": 2**53,
+    "hot_entries": 2**53,
+    "hot_bytes": 2**53,
+    "max_wal_bytes": 2**53,
 }
 UNLIMITED = ("max_entries", "max_bytes", "max_versions", "backup_max_bytes")
 FLAGS = ("page_checksums", "compression", "auto_cleanup", "backup_compression")
@@ -52,8 +58,9 @@ CHOICES = {
     "synchronous": ("FULL", "NORMAL"),
     "backup_format": ("full", "pack"),
     "on_corruption": ("raise", "restore"),
+    "policy": ("lru", "fifo", "lfu", "sieve", "s3fifo", "none"),
 }
-ELSEWHERE = {"backup_keep", "pitr"}  # test_backup_options.py, tests/backup
+ELSEWHERE = {"backup_keep", "pitr", "write_behind"}  # test_backup_options.py, tests/backup
 
 
 def check(name: str, value: Any) -> Any:

@@ -59,12 +59,27 @@ def stranger(store: Store) -> Iterator[apsw.Connection]:
 
 
 @contextmanager
-def nothing_written(store: Store) -> Iterator[None]:
-    """Fail when anybody commits a change to the store's file inside of the block."""
+def nothing_written(store: Store, by: str = "") -> Iterator[None]:
+    """Fail when anybody commits a change to the store's file inside of the block.
+
+    get_or_set alone may take a lease, and has to give it back.
+    """
+    look = _contents if by == "get_or_set" else _data_version
     with stranger(store) as watching:
-        before = watching.pragma("data_version")
+        before = look(watching)
         yield
-        assert watching.pragma("data_version") == before, "something was written"
+        assert look(watching) == before, "something was written"
+
+
+def _data_version(watching: apsw.Connection) -> object:
+    return watching.pragma("data_version")
+
+
+def _contents(watching: apsw.Connection) -> object:
+    """Everything in the file."""
+    tables = watching.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+    reads = [f'SELECT * FROM "{name}"' for (name,) in tables]  # noqa: S608 -- names of tables
+    return [watching.execute(read).fetchall() for read in reads]
 
 
 def in_threads(*jobs: Callable[[], object]) -> None:

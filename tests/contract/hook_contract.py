@@ -41,7 +41,10 @@ class HookContract(Contract):
         store.add_validation_hook(hook)
         for name, operation in VALUE_OPERATIONS.items():
             with subtests.test(name):
-                with nothing_written(store), pytest.raises(ds.ValidationRefusedError) as caught:
+                with (
+                    nothing_written(store, by=name),
+                    pytest.raises(ds.ValidationRefusedError) as caught,
+                ):
                     operation(store, PRIVATE)
                 error = caught.value
                 assert PRIVATE not in str(error) + repr(error) + repr(error.facts)

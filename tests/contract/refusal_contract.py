@@ -33,7 +33,7 @@ class RefusalContract(Contract):
         for name, operation in VALUE_OPERATIONS.items():
             with (
                 subtests.test(name),
-                nothing_written(store),
+                nothing_written(store, by=name),
                 pytest.raises(ds.ValueShapeError, match=r"\$\.a\[1\]"),
             ):
                 operation(store, {"a": [1, NO_VALUE]})
@@ -46,7 +46,7 @@ class RefusalContract(Contract):
         for name, operation in VALUE_OPERATIONS.items():
             with (
                 subtests.test(name),
-                nothing_written(store),
+                nothing_written(store, by=name),
                 pytest.raises(ds.ValueTooDeepError, match="500"),
             ):
                 operation(store, nested(501))
@@ -60,7 +60,10 @@ class RefusalContract(Contract):
         assert store["fits"] == largest
         for name, operation in VALUE_OPERATIONS.items():
             with subtests.test(name):
-                with nothing_written(store), pytest.raises(ds.ValueTooLargeError) as caught:
+                with (
+                    nothing_written(store, by=name),
+                    pytest.raises(ds.ValueTooLargeError) as caught,
+                ):
                     operation(store, largest + "v")
                 facts = caught.value.facts
                 assert (facts["size"], facts["limit"]) == (1001, 1000)

@@ -164,7 +164,10 @@ class TestForeignLocks:
         assert self.fork_beside(cache, hold(touches._lock)) == [1, 5, 1, True]
 
     def test_flights(self, cache: ds.DataStore[Any]) -> None:
-        """A value that another thread computes is computed anew by the child."""
+        """What another thread of the parent computes does not keep the child from its own.
+
+        For the same key it waits as any other process does: that thread holds the lease.
+        """
 
         def compute(there: threading.Event, leave: threading.Event) -> int:
             def slowly() -> int:
@@ -172,7 +175,7 @@ class TestForeignLocks:
                 leave.wait(60)
                 return 7
 
-            return cache.get_or_set("computed", slowly)
+            return cache.get_or_set("elsewhere", slowly)
 
         assert self.fork_beside(cache, compute) == [1, 5, 1, True]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from pathlib import Path
 
 import apsw
@@ -10,8 +12,10 @@ from engine_tools import ADD, BadDisk, Rival, add, fill, make_file, open_databas
 
 import dsfactory as ds
 from dsfactory.engine import Connection, Database, Settings
-from dsfactory.engine.database import CHECKPOINT_PAGES
 from dsfactory.engine.files import file_size
+from dsfactory.engine.wal import CHECKPOINT_PAGES, LOCKS, STARVED_PAGES, readers
+
+linux_only = pytest.mark.skipif(not LOCKS.exists(), reason="only Linux tells who holds locks")
 
 PAGE = 4096
 FRAME = PAGE + 24
@@ -199,3 +203,157 @@ class TestFailing:
         assert not database.closed
         bad_disk.refusing = ()
         database.close()
+
+
+class TestLimit:
+    """max_wal_bytes: a log that somebody keeps from being cut does not fill the disk."""
+
+    LIMITED = Settings(synchronous="OFF", busy_timeout_ms=0, max_wal_bytes=5_000_000)
+
+    def fill(self, database: Database) -> None:
+        """Write 40 MB."""
+        for _ in range(200):
+            add(database, BLOB)
+
+    @linux_only
+    def test_reader_of_another_process(self, path: Path, rival: Rival) -> None:
+        """Writes are refused, naming the process that reads, until it has ended."""
+        database = open_database(path, settings=self.LIMITED)
+        assert rival.run("BEGIN") == []
+        assert rival.run("SELECT count(*) FROM thing") == [[2]]
+        with pytest.raises(ds.LogPinnedError, match=rf"\({rival.pid}\)") as caught:
+            self.fill(database)
+        assert isinstance(caught.value, ds.BusyError)
+        assert caught.value.facts["limit"] == 5_000_000
+        written = len(values(database))
+        assert rival.run("ROLLBACK") == []
+        add(database, 3)
+        assert len(values(database)) == written + 1
+        assert file_size(f"{path}-wal") <= 5_000_000
+        database.close()
+
+    def test_reader_of_this_process(self, path: Path) -> None:
+        """A snapshot of our own that is left open counts as well."""
+        database = open_database(path, settings=self.LIMITED)
+        with database.snapshot() as snapshot:
+            assert snapshot.rows("SELECT count(*) FROM thing") == [(2,)]
+            with pytest.raises(ds.LogPinnedError):
+                self.fill(database)
+        self.fill(database)
+        database.close()
+
+    def test_nobody_reads(self, path: Path) -> None:
+        """Without readers the limit is never met, however much is written."""
+        database = open_database(path, settings=self.LIMITED)
+        self.fill(database)
+        database.close()
+
+    def test_readers_that_follow_each_other(self, path: Path) -> None:
+        """Readers without a gap between them do not let the log grow without end."""
+        database = open_database(path, settings=FAST)
+        largest, done = 0, threading.Event()
+
+        def read() -> None:
+            last = contextlib.ExitStack()
+            while not done.is_set():
+                following = contextlib.ExitStack()
+                following.enter_context(database.snapshot()).rows("SELECT count(*) FROM thing")
+                last.close()
+                last = following
+            last.close()
+
+        reading = threading.Thread(target=read)
+        reading.start()
+        for _ in range(200):
+            add(database, BLOB)
+            largest = max(largest, wal_frames(path))
+        done.set()
+        reading.join()
+        assert largest < STARVED_PAGES + 2 * CHECKPOINT_PAGES
+        database.close()
+
+
+@linux_only
+class TestReaders:
+    """Who reads at this moment, as the kernel knows."""
+
+    def test_rival(self, database: Database, path: Path, rival: Rival) -> None:
+        """A process is named while it reads, and not otherwise."""
+        add(database, 3)
+        assert readers(path) == []
+        rival.run("BEGIN")
+        rival.run("SELECT count(*) FROM thing")
+        (found,) = readers(path)
+        assert (found.pid, str(found)) == (rival.pid, f"{found.name} ({rival.pid})")
+        rival.run("COMMIT")
+        assert readers(path) == []
+
+    def test_no_index(self, path: Path) -> None:
+        """Nobody reads a file that nobody has open."""
+        assert readers(path) == []
+        assert readers(path.with_name("missing.db")) == []
+
+
+@linux_only
+def test_pinned_store(factory: ds.DataStoreFactory) -> None:
+    """stats() and health_check() name the process whose reading lets the log of a store grow."""
+    store = factory.create_cache_store("pinned", codec="raw", max_entries=None)
+    store["a"] = b""
+    with Rival(store.path) as rival:
+        rival.run("BEGIN")
+        rival.run("SELECT count(*) FROM entry")
+        assert (store.stats().pinned_by, store.health_check().healthy) == ((), True)
+        store["a"] = bytes(20_000_000)
+        (name,) = store.stats().pinned_by
+        health = store.health_check()
+        assert f"({rival.pid})" in name
+        assert not health.healthy
+        assert name in health.probes[-1].detail
+        rival.run("ROLLBACK")
+    assert store.stats().pinned_by == ()
+
+
+class TestLostFile:
+    """Somebody deletes or replaces the file while it is open."""
+
+    def lose(self, database: Database) -> str:
+        """Write until that is refused; return why."""
+        for _ in range(100_000):
+            try:
+                add(database, 3)
+            except ds.FileMissingError as error:
+                return str(error)
+        return "never noticed"
+
+    @pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])
+    def test_noticed(self, path: Path, how: str) -> None:
+        """Writing ends with FileMissingError within a millisecond, and stays so."""
+        database = open_database(path)
+        add(database, 3)
+        if how == "deleted":
+            path.unlink()
+        elif how == "moved":
+            path.rename(path.with_name("elsewhere.db"))
+        else:
+            make_file(path.with_name("other.db"), "other").replace(path)
+        assert "deleted, moved or replaced" in self.lose(database)
+        assert database.closed
+        with pytest.raises(ds.FileMissingError):
+            add(database, 4)
+        database.close()
+
+    def test_log_of_the_new_file(self, path: Path) -> None:
+        """Closing the lost file leaves the log of the one that took its place alone."""
+        database = open_database(path)
+        add(database, 3)
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{path}{suffix}").unlink()
+        make_file(path, "new")
+        successor = open_database(path)
+        add(successor, "newer")
+        assert "replaced" in self.lose(database)
+        database.close()
+        assert wal_frames(path) > 0
+        assert values(successor) == ["new", "newer"]
+        successor.close()
+        assert values(open_database(path)) == ["new", "newer"]

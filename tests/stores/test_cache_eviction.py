@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dsfactory as ds
-from dsfactory.stores import room
+from dsfactory.stores import touches
 
 KEYS = st.sampled_from("abcdef")
 STEPS = st.one_of(
@@ -202,7 +202,7 @@ def test_uses_survive_reopening(three: Store, make_store: MakeStore) -> None:
 
 def test_uses_within_memory(monkeypatch: pytest.MonkeyPatch, make_store: MakeStore) -> None:
     """Uses are kept in memory up to a limit only, whichever way they come."""
-    monkeypatch.setattr(room, "MAX_TOUCHES", 5)
+    monkeypatch.setattr(touches, "MAX_TOUCHES", 5)
     store = make_store("cache", max_entries=50)
     notes = store._room.touches
     assert notes is not None
@@ -329,7 +329,7 @@ def test_limit_while_threads_write(make_store: MakeStore) -> None:
 
 def test_get_while_locked(monkeypatch: pytest.MonkeyPatch, make_store: MakeStore) -> None:
     """A value can be read while somebody else writes, also when uses are to be noted."""
-    monkeypatch.setattr(room, "MAX_TOUCHES", 1)
+    monkeypatch.setattr(touches, "MAX_TOUCHES", 1)
     store = make_store("cache", busy_timeout_ms=0, max_retries=0)
     store["k"] = 1
     with stranger(store) as other:

@@ -31,11 +31,14 @@ def full(request: pytest.FixtureRequest, make_store: MakeStore) -> Store:
     return store
 
 
-@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
-def test_new_key_when_full(full: Store, write: Callable[[Store], object]) -> None:
+@pytest.mark.parametrize("name", WRITES)
+def test_new_key_when_full(full: Store, name: str) -> None:
     """A new key is refused with the limits as facts, and nothing is written."""
-    with nothing_written(full), pytest.raises(ds.StoreFullError, match="max_entries=2") as caught:
-        write(full)
+    with (
+        nothing_written(full, by=name),
+        pytest.raises(ds.StoreFullError, match="max_entries=2") as caught,
+    ):
+        WRITES[name](full)
     assert caught.value.facts == {"store": "under-test", "max_entries": 2, "max_bytes": None}
 
 

@@ -8,7 +8,7 @@ from threading import Barrier, Event
 from typing import Any
 
 import pytest
-from contract.common import MakeStore, Store, in_threads, nothing_written
+from contract.common import MakeStore, Store, in_threads, nothing_written, stranger
 
 import dsfactory as ds
 
@@ -85,8 +85,9 @@ def test_keys_do_not_wait_for_each_other(store: Store) -> None:
 
 def test_function_that_fails(store: Store) -> None:
     """The caller gets the exception; nothing is stored, and the next one computes."""
-    with nothing_written(store), pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError):
         store.get_or_set("k", lambda: 1 // 0)
+    assert len(store) == 0
     assert store.get_or_set("k", lambda: 2) == 2
 
 
@@ -144,13 +145,18 @@ def test_value_that_is_refused(
 ) -> None:
     """A computed value that cannot be stored is refused, and the key is free again."""
     store = make_store("state", max_value_bytes=1000)
-    with nothing_written(store), pytest.raises(error):
+    with pytest.raises(error):
         store.get_or_set("k", compute)
+    assert len(store) == 0
     assert store.get_or_set("k", lambda: 1) == 1
 
 
 def test_nothing_left_behind(store: Store) -> None:
-    """No lock is kept for a key that nobody computes."""
+    """No lock and no lease is kept for a key that nobody computes."""
     for number in range(10):
         store.get_or_set(number, lambda: 1)
+    with pytest.raises(ZeroDivisionError):
+        store.get_or_set("k", lambda: 1 // 0)
     assert store._flights._flying == {}
+    with stranger(store) as other:
+        assert other.execute("SELECT * FROM lease").fetchall() == []

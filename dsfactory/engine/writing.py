@@ -1,0 +1,361 @@
+"""Writing one SQLite file: one connection, held by one thread at a time."""
+
+from __future__ import annotations
+
+import contextlib
+from array import array
+from collections.abc import Callable
+from pathlib import Path
+from threading import get_ident
+from typing import TypeVar
+
+import apsw
+
+from dsfactory.clock import pause, ticks_ns
+from dsfactory.engine import wal
+from dsfactory.engine.connection import Settings
+from dsfactory.engine.files import file_size
+from dsfactory.engine.queue import Queue, Retry
+from dsfactory.engine.reading import ReadingSide
+from dsfactory.engine.transaction import Both, Savepoint, Transaction, Witness
+from dsfactory.engine.turns import Place, Step, Turns
+from dsfactory.errors import (
+    BusyError,
+    DataStoreError,
+    FileMissingError,
+    ForkedError,
+    LogPinnedError,
+    TransactionError,
+)
+
+R = TypeVar("R")
+
+BEGIN = "BEGIN IMMEDIATE"
+PASSIVE = apsw.SQLITE_CHECKPOINT_PASSIVE
+RESTART = apsw.SQLITE_CHECKPOINT_RESTART
+TRUNCATE = apsw.SQLITE_CHECKPOINT_TRUNCATE
+
+PAGE_BYTES = 4096
+
+LOOK_NS = 1_000_000
+"""How often, at most, we look whether the file is still there: at 1 us, not with every commit."""
+
+CUT_PATIENCE_MS = 50
+"""How long cutting the WAL waits for readers."""
+
+
+class WritingSide(ReadingSide):
+    """Write transactions: begun, shared, committed and undone."""
+
+    _clock: Callable[[], int]
+    _retry: Retry
+    _witness: Witness | None
+
+    def __init__(
+        self, path: Path, settings: Settings, prepare: Callable[[apsw.Connection], None] | None
+    ) -> None:
+        super().__init__(path, settings, prepare)
+        self.retries = 0
+        self._turns = Turns()
+        self._queue = Queue(path)
+        self._log = wal.Log()
+        self._looked_at = 0
+        self._moved = array("i", [0])  # a C int, for SQLite to write to
+        self._moved_at = self._moved.buffer_info()[0]
+
+    # -- work
+
+    def write(self) -> Transaction | Savepoint:
+        """Return a context manager: a transaction, or a savepoint in this thread's open one."""
+        transaction = self._transaction
+        if transaction is not None and self._owner == get_ident():
+            return Savepoint(transaction)
+        if self.settle is not None:
+            self.settle()
+        return Transaction(self)
+
+    def join(self, witness: Witness) -> None:
+        """Let *witness* take part in every write transaction from now on, after who does now."""
+        self._witness = witness if self._witness is None else Both(self._witness, witness)
+
+    def run(self, step: Callable[[Transaction], R]) -> R:
+        """Return what *step* returned, once that is committed.
+
+        Steps of threads that wait at the same time share one commit. Each is undone alone when
+        it fails, may run in another thread, and runs again when the shared transaction came to
+        nothing. Inside of this thread's open transaction a step is a part of that.
+        """
+        if self._owner == get_ident() or self._witness is not None:
+            with self.write() as open_already:
+                return step(open_already)
+        if self.settle is not None:
+            self.settle()
+        if not self._turns.take_free():
+            place = self._wait_for_turn(step)
+            others = [] if place.served else self._turns.others()
+            if others:
+                self._together([place, *others])
+            if place.done:
+                return place.outcome()  # type: ignore[no-any-return]
+            if others or place.served:
+                with self.write() as transaction:
+                    return step(transaction)
+        transaction = Transaction(self)
+        self._begin_in_turn(transaction)
+        try:
+            result = step(transaction)
+        except BaseException as error:
+            self.end(transaction, error)
+            raise
+        self.end(transaction, None)
+        return result
+
+    def _together(self, places: list[Place]) -> None:
+        """Do the work of all *places* with one commit; the turn is ours, and passed on."""
+        transaction = Transaction(self)
+        try:
+            try:
+                self._begin_in_turn(transaction)
+            except DataStoreError as error:
+                for place in places:
+                    place.fail(error)
+                return
+            with contextlib.suppress(DataStoreError):  # then everybody does his own
+                self._share(transaction, places)
+        finally:
+            for place in places[1:]:
+                place.served = True
+                place.called.release()
+
+    def _share(self, transaction: Transaction, places: list[Place]) -> None:
+        try:
+            for place in places:
+                place.attempt(transaction)
+        except BaseException as error:
+            self.end(transaction, error)
+            raise
+        self.end(transaction, None)
+        for place in places:
+            place.done = True
+
+    # -- beginning
+
+    def begin(self, transaction: Transaction) -> None:
+        """Take the write lock for *transaction*: first among the threads, then the processes."""
+        if not self._turns.take_free():
+            self._wait_for_turn(None)
+        self._begin_in_turn(transaction)
+
+    def _wait_for_turn(self, step: Step | None) -> Place:
+        patience_s = self._settings.busy_timeout_ms * (self._retry.max_retries + 1) / 1000
+        place = self._turns.queue(step, patience_s)
+        if place is None:
+            raise BusyError(
+                f"{self.path} was being written by another thread for {patience_s:g} s. "
+                "Shorten that transaction, or raise busy_timeout_ms.",
+                path=str(self.path),
+            )
+        return place
+
+    def _begin_in_turn(self, transaction: Transaction) -> None:
+        try:
+            self._refuse_if_unusable()
+            cursor = self._writer
+            if cursor is None:
+                cursor = self._open_writer()
+            self._take_write_lock(cursor)
+            transaction.start(cursor, self._clock(), self.generation)
+            if self._witness is not None:
+                self._witness.begun(transaction)
+            if self.observer is not None:
+                self.observer.begun(transaction)
+        except BaseException:
+            self._roll_back()
+            self._give_turn()
+            raise
+        self._transaction = transaction
+        self._owner = get_ident()
+
+    def _open_writer(self) -> apsw.Cursor:
+        connection = self._open(write=True)
+        connection.set_wal_hook(self._log.committed)
+        connection.set_busy_timeout(0)  # we wait by ourselves, and fairly
+        self._writer = connection.cursor()
+        return self._writer
+
+    def _take_write_lock(self, cursor: apsw.Cursor) -> None:
+        limit = self._settings.max_wal_bytes
+        if limit is not None and self._log.pages * PAGE_BYTES > limit:
+            self._shorten_log(cursor.connection)
+        try:
+            cursor.execute(BEGIN)
+        except apsw.BusyError as error:
+            self._wait_for_lock(cursor, error)
+        except apsw.Error as error:
+            raise self.failure(error) from error
+
+    def _wait_for_lock(self, cursor: apsw.Cursor, busy: apsw.BusyError) -> None:
+        def attempt() -> bool:
+            try:
+                cursor.execute(BEGIN)
+            except apsw.BusyError:
+                return False
+            return True
+
+        try:
+            for retry in range(self._retry.max_retries + 1):
+                if retry:
+                    self.retries += 1
+                    pause(self._retry.wait_s(retry - 1))
+                    if attempt():
+                        return
+                if self._queue.wait(attempt, self._settings.busy_timeout_ms):
+                    return
+        except apsw.Error as error:
+            raise self.failure(error) from error
+        raise self.failure(busy) from busy
+
+    def _give_turn(self) -> None:
+        if self._queue.in_front:
+            self._queue.leave()
+        self._turns.give()
+
+    # -- ending
+
+    def end(self, transaction: Transaction, error: BaseException | None) -> None:
+        """Commit *transaction*, or roll it back when *error* ended it; give up the lock."""
+        if transaction.generation != self.generation:
+            if error is None:
+                raise ForkedError(
+                    f"A transaction on {self.path} was begun before the fork; only the parent "
+                    "can commit it. Nothing was written here.",
+                    path=str(self.path),
+                )
+            return
+        committed = False
+        try:
+            if error is None:
+                self._commit(transaction)
+                committed = True
+            else:
+                self._roll_back()
+        finally:
+            if self.observer is not None:
+                self.observer.ended(committed=committed)
+            self._owner = 0
+            self._transaction = None
+            self._give_turn()
+
+    def _commit(self, transaction: Transaction) -> None:
+        try:
+            if self.observer is not None:
+                self.observer.committing(transaction)
+            if self._witness is not None:
+                self._witness.committing(transaction)
+            transaction.cursor.execute("COMMIT")
+        except apsw.Error as error:
+            self._roll_back()
+            raise self.failure(error) from error
+        except BaseException:
+            self._roll_back()
+            raise
+        if self._queue.in_front:
+            self._queue.leave()  # what comes now is not worth waiting for
+        if not self._looked_at <= (now := ticks_ns()) < self._looked_at + LOOK_NS:
+            self._looked_at = now
+            self._require_same_file(transaction.cursor.connection)
+        for action in transaction.actions:
+            action()
+        if self._log.due:
+            starved = self._log.starved
+            self._checkpoint(transaction.connection, RESTART if starved else PASSIVE)
+
+    def _require_same_file(self, connection: apsw.Connection) -> None:
+        """Refuse to go on with a file that is not there any more."""
+        connection.file_control("main", apsw.SQLITE_FCNTL_HAS_MOVED, self._moved_at)
+        if self._moved[0]:
+            error = FileMissingError(
+                f"{self.path} was deleted, moved or replaced while it was open; what was written "
+                "since is not in it. Close the store and open it again, or restore a backup.",
+                path=str(self.path),
+            )
+            self._close_for_good(error)
+            raise error
+
+    def _roll_back(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return
+        try:
+            # After a full disk SQLite has rolled back by itself; a second ROLLBACK is an error.
+            if writer.connection.in_transaction:
+                writer.execute("ROLLBACK")
+        except apsw.Error:
+            # Closing undoes whatever is left, unless somebody closed it under us.
+            with contextlib.suppress(apsw.CursorClosedError):
+                writer.connection.close(True)
+        else:
+            self._writer = writer
+
+    # -- the write-ahead log
+
+    @property
+    def checkpoint_failure(self) -> str | None:
+        """Why the log could not be copied into the database the last time; None when it was."""
+        return self._log.failure
+
+    def checkpoint(self, *, truncate: bool = False) -> int:
+        """Copy the WAL into the database as far as readers allow; return the pages copied.
+
+        With *truncate*, also cut the WAL to nothing unless readers are in the way.
+        """
+        if self.in_transaction:
+            raise TransactionError(f"{self.path}: no checkpoint inside of a transaction.")
+        self._wait_for_turn(None)
+        try:
+            self._refuse_if_unusable()
+            cursor = self._open_writer() if self._writer is None else self._writer
+            connection = cursor.connection
+            copied = self._checkpoint(connection, PASSIVE)
+            if truncate and not self.closed:
+                self._checkpoint(connection, TRUNCATE)
+            return copied
+        finally:
+            self._turns.give()
+
+    def _checkpoint(self, connection: apsw.Connection, mode: int) -> int:
+        self._log.failure = None
+        in_wal, copied = self._log.pages, 0
+        try:
+            if mode != PASSIVE:
+                # Writers of all processes wait meanwhile: rather try again later.
+                connection.set_busy_timeout(CUT_PATIENCE_MS)
+            in_wal, copied = connection.wal_checkpoint(mode=mode)
+        except apsw.BusyError:
+            pass  # copied as far as it goes; the log stays
+        except apsw.Error as error:
+            # The commit stands; what cannot be copied now stays in the WAL.
+            self._log.failure = str(self.failure(error))
+        if mode != PASSIVE:
+            connection.set_busy_timeout(0)
+        self._log.copied(in_wal, copied)
+        return copied
+
+    def _shorten_log(self, connection: apsw.Connection) -> None:
+        """Cut a log that reached its limit, or refuse to let it grow."""
+        limit = self._settings.max_wal_bytes
+        self._checkpoint(connection, TRUNCATE)
+        size = file_size(f"{self.path}-wal")
+        if limit is None or size <= limit:
+            self._log.pages = size // PAGE_BYTES
+            return
+        names = tuple(map(str, wal.readers(self.path)))
+        raise LogPinnedError(
+            f"The log of {self.path} has grown to {size} bytes; max_wal_bytes allows {limit}. It "
+            f"cannot be cut while somebody reads an old state: {', '.join(names) or 'unknown'}. "
+            "Let that end, or raise the limit.",
+            path=str(self.path),
+            size=size,
+            limit=limit,
+            processes=names,
+        )
