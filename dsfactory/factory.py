@@ -83,7 +83,7 @@ class _Hands:
 
     def mend(self, record: StoreRecord, damage: DataStoreError) -> None:
         """Put a backup in the stead of a damaged file, or raise *damage*."""
-        self._factory._safe.mend(record, damage)
+        self._factory._safe.rescue.mend(record, damage)
 
 
 class DataStoreFactory(SafekeepingFactory):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,31 +9,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dsfactory.clock import Clock
 from dsfactory.errors import (
-    BackupAbsentError,
-    BackupDamagedError,
-    BackupError,
-    BusyError,
     DataStoreError,
     OptionError,
 )
 from dsfactory.keys import checked_name
 from dsfactory.model import Backup, Probe, StoreRecord
-from dsfactory.places import BACKUPS, QUARANTINE, SNAPSHOTS, STORES
+from dsfactory.places import BACKUPS, SNAPSHOTS
 from dsfactory.registry import Registry
+from dsfactory.rescuing import Rescue
 from dsfactory.shelf import Shelf
 
 if TYPE_CHECKING:
-    from dsfactory.backup.manifest import Manifest
-    from dsfactory.backup.moments.stretches import Way
-    from dsfactory.backup.restoring import Course, RestoreReport
     from dsfactory.backup.retention.pruning import PruneReport
     from dsfactory.backup.schedule import DueReport
     from dsfactory.backup.sets import BackupSet
-    from dsfactory.backup.snapshot import Subject
     from dsfactory.backup.taking import Wish
     from dsfactory.backup.vault import Vault
     from dsfactory.backup.verifying import VerifyReport
-    from dsfactory.engine.copying import Progress
 
 
 DUE_LEASE = "backups"
@@ -84,6 +75,7 @@ class Safe:
         self._now = clock.now_ms
         self._keeping = keeping
         self._vault: Vault | None = None
+        self.rescue = Rescue(root, registry, shelf, clock, lambda: self.vault)
         if keeping != Keeping():
             self._vault = self._opened()
 
@@ -190,7 +182,8 @@ class Safe:
         """Return the answers about the backups of a store."""
         from dsfactory.backup.probing import backup_probes
 
-        return backup_probes(record, self._registry.catalog.backups(record.name), now)
+        catalog = self._registry.catalog
+        return backup_probes(record, catalog.backups(record.name), catalog.events(), now)
 
     def folders(self) -> list[Path]:
         """Return the directories on this machine in which backups are made or kept."""
@@ -272,154 +265,3 @@ class Safe:
             )
         finally:
             self._registry.drop_lease(DUE_LEASE, owner)
-
-    def restore(
-        self,
-        name: str,
-        backup_id: str,
-        *,
-        at: int | None,
-        to: Path | None,
-        dry_run: bool,
-        force: bool,
-        progress: Progress | None,
-    ) -> RestoreReport:
-        """Restore one store, in place or beside."""
-        from dsfactory.backup.moments.recovery import replay_of
-        from dsfactory.backup.restoring import Course, restore_to
-
-        self._shelf.refuse_inside_transaction()
-        way = self._way_back(name, at) if at is not None and backup_id == "latest" else None
-        if way is None:
-            chosen, replay = self._chosen(name, backup_id, at), None
-        else:
-            chosen = self._registry.catalog.require(way.base.id)
-            replay = replay_of(self.vault, way)
-        course = Course(chosen, at, replay, dry_run, force, progress)
-        if to is not None:
-            return restore_to(self.vault, course, to)
-        return self._in_place(course)
-
-    def restore_set(self, set_id: str, *, dry_run: bool, force: bool) -> list[RestoreReport]:
-        """Restore every store of a set."""
-        from dsfactory.backup.restoring import Course
-        from dsfactory.backup.sets import members
-
-        self._shelf.refuse_inside_transaction()
-        require = self._registry.catalog.require
-        chosen = [require(backup_id) for backup_id in members(self.vault, set_id).values()]
-        for backup in chosen:
-            self._in_place(Course(backup, dry_run=True, force=force))
-        if dry_run:
-            return []
-        return [self._in_place(Course(backup, force=force)) for backup in chosen]
-
-    def _way_back(self, name: str, at: int) -> Way | None:
-        from dsfactory.backup.moments.recovery import way_back
-
-        subject = self._subject(name)
-        return None if subject is None else way_back(self.vault, subject, at)
-
-    def restorable(self, name: str) -> list[tuple[int, int]]:
-        """Return the moments that a store can be restored to."""
-        from dsfactory.backup.moments.recovery import known_of
-        from dsfactory.backup.moments.stretches import stretches
-
-        subject = self._subject(name)
-        found = [] if subject is None else stretches(known_of(self.vault, subject))
-        return [(one.from_ms, one.to_ms) for one in found]
-
-    def _subject(self, name: str) -> Subject | None:
-        """Return a store, as its newest backup has it when it is not registered any more."""
-        from dsfactory.backup.snapshot import Subject
-
-        record = self._registry.named(name)
-        if record is None:
-            backups = self._registry.catalog.backups(name)
-            if not backups:
-                return None
-            record = self._as_backed_up(self.vault.manifest(backups[-1]))
-        return Subject(record)
-
-    def _chosen(self, name: str, backup_id: str, at: int | None) -> Backup:
-        from dsfactory.backup.restoring import newest
-
-        if backup_id != "latest":
-            backup = self._registry.catalog.require(backup_id)
-            if backup.store != name:
-                raise OptionError(
-                    f"Backup {backup_id} is of store {backup.store!r}, not of {name!r}.",
-                    option="backup",
-                )
-            return backup
-        backups = self._registry.catalog.backups(name)
-        if at is not None:
-            backups = [backup for backup in backups if backup.created_at <= at]
-        return newest(backups, name)
-
-    def _in_place(self, course: Course) -> RestoreReport:
-        from dsfactory.backup.restoring import restore_in_place
-        from dsfactory.backup.snapshot import Subject
-        from dsfactory.backup.taking import ship_journal
-
-        name = course.backup.store
-        manifest = self.vault.manifest(course.backup)
-        record = self._registry.named(name)
-        if record is None:
-            record = self._as_backed_up(manifest)
-        course = course._replace(close=lambda: self._close(name))
-        with contextlib.suppress(DataStoreError):  # of a damaged file nothing can be had
-            ship_journal(self.vault, Subject(record))
-        report = restore_in_place(self.vault, course, record, self._root / QUARANTINE)
-        if not course.dry_run:
-            self._registry.restored(self._as_backed_up(manifest))
-            what = f"backup {course.backup.id} of {course.backup.reason}"
-            self._registry.catalog.record(name, "restored", what)
-        return report
-
-    def _close(self, name: str) -> None:
-        held = self._shelf.opened(name)
-        if held is not None:
-            held.close()
-
-    def mend(self, record: StoreRecord, damage: DataStoreError) -> None:
-        """Put the newest backup that restores in the stead of a damaged file.
-
-        Raises *damage* when the store's ``on_corruption`` is "raise", when another process has
-        the file open, or when there is no such backup; the file is then where it was.
-        """
-        from dsfactory.backup.restoring import Course, candidates, restore_in_place, somebody_elses
-
-        if record.options.on_corruption != "restore" or somebody_elses(record):
-            raise damage
-        for backup in candidates(self._registry.catalog.backups(record.name)):
-            try:
-                report = restore_in_place(
-                    self.vault, Course(backup), record, self._root / QUARANTINE
-                )
-            except (BackupDamagedError, BackupAbsentError):
-                self._registry.catalog.damaged(backup.id, self._now())
-            except (BackupError, BusyError):
-                break  # out of reach, encrypted, or the file is in use: nothing was learnt of it
-            else:
-                detail = f"{damage} Restored backup {backup.id}; put aside: {report.quarantined}."
-                self._registry.catalog.record(record.name, "quarantined", detail)
-                return
-        raise damage
-
-    def _as_backed_up(self, manifest: Manifest) -> StoreRecord:
-        origin = manifest.origin
-        return StoreRecord(
-            id=origin.id,
-            name=origin.name,
-            kind=origin.kind,
-            path=self._root / STORES / f"{origin.name}.db",
-            options=origin.options,
-            schema=origin.schema,
-            revision=origin.revision,
-            created_at=origin.created_at,
-            accessed_at=self._now(),
-            backup_at=None,
-            health_at=None,
-            health=None,
-        )

@@ -119,7 +119,7 @@ class SafekeepingFactory:
         was.
         """
         self._require_open()
-        return self._safe.restore(
+        return self._safe.rescue.restore(
             checked_name(name),
             backup,
             at=None if at is None else _moment(at),
@@ -144,7 +144,7 @@ class SafekeepingFactory:
         was switched on, an upgrade was made, or a backup was restored.
         """
         self._require_open()
-        return self._safe.restorable(checked_name(name))
+        return self._safe.rescue.restorable(checked_name(name))
 
     def restore_set(
         self, set_id: str, *, dry_run: bool = False, force: bool = False
@@ -154,7 +154,7 @@ class SafekeepingFactory:
         All backups are verified before the first store is touched.
         """
         self._require_open()
-        return self._safe.restore_set(set_id, dry_run=dry_run, force=force)
+        return self._safe.rescue.restore_set(set_id, dry_run=dry_run, force=force)
 
     def verify(
         self,

@@ -6,6 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dsfactory.backup.rescan import RescanReport
+    from dsfactory.backup.restoring import RestoreReport
     from dsfactory.backup.retention.policy import (
         STANDARD,
         Kept,
@@ -16,20 +18,34 @@ if TYPE_CHECKING:
     )
     from dsfactory.backup.retention.pruning import PruneReport
     from dsfactory.backup.schedule import DueReport
+    from dsfactory.backup.sets import BackupSet
+    from dsfactory.backup.verifying import VerifyReport
 
 __all__ = [
     "STANDARD",
+    "BackupSet",
     "DueReport",
     "Kept",
     "PruneReport",
+    "RescanReport",
+    "RestoreReport",
     "RetentionPlan",
     "RetentionPolicy",
+    "VerifyReport",
     "plan_retention",
     "policy_of",
 ]
 
 # From cheap to dear: a name is looked for in the files in this order.
-_FILES = ("retention.policy", "retention.pruning", "schedule")
+_FILES = (
+    "retention.policy",
+    "retention.pruning",
+    "schedule",
+    "sets",
+    "verifying",
+    "restoring",
+    "rescan",
+)
 
 
 def __getattr__(name: str) -> Any:

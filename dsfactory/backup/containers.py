@@ -35,11 +35,14 @@ class Container(Protocol):
         """
         ...
 
-    def bring_back(self, manifest: Manifest, place: Place, target: Path) -> None:
+    def bring_back(
+        self, manifest: Manifest, place: Place, target: Path, progress: Progress | None = None
+    ) -> None:
         """Write the image into the empty file *target*; it is neither synced nor hashed.
 
         Raises BackupAbsentError or BackupDamagedError; never writes more than the manifest's size.
-        Who asked compares the hash: `require_whole` does, while it checks the database.
+        *progress* is told (bytes written, bytes in all). Who asked compares the hash:
+        `require_whole` does, while it checks the database.
         """
         ...
 

@@ -14,6 +14,7 @@ from dsfactory.backup.places.place import CHUNK_BYTES, Place
 from dsfactory.backup.sealing.age import METHOD, SUFFIX, Opener, Seal
 from dsfactory.backup.snapshot import chunks_of
 from dsfactory.codecs.streams import compressed, decompressed
+from dsfactory.engine.copying import Progress
 from dsfactory.engine.files import unmakeable
 from dsfactory.errors import BackupDamagedError, BackupSealedError, CorruptError, DataStoreError
 
@@ -33,7 +34,7 @@ class Full:
     def keep(self, order: Order, place: Place) -> Payload:
         """Keep the image as one file, hashed on its way."""
         size = order.image.stat().st_size
-        chunks = _told(chunks_of(order.image), order, size)
+        chunks = told(chunks_of(order.image), order.progress, size)
         file = f"{order.store}/{order.id}.db"
         if order.compress:
             file += ".zst"
@@ -75,11 +76,14 @@ class Full:
         if digest.hexdigest() != manifest.payload.sha256:
             raise damaged(manifest, "its file is not what was written")
 
-    def bring_back(self, manifest: Manifest, place: Place, target: Path) -> None:
+    def bring_back(
+        self, manifest: Manifest, place: Place, target: Path, progress: Progress | None = None
+    ) -> None:
         """Write the image into *target*; its hash is compared by who asked for it."""
         try:
             with target.open("wb") as file:
-                for chunk in _limited(self._chunks(manifest, place), manifest):
+                chunks = _limited(self._chunks(manifest, place), manifest)
+                for chunk in told(chunks, progress, manifest.image.size_bytes):
                     file.write(chunk)
         except CorruptError as error:
             raise damaged(manifest, str(error)) from error
@@ -130,13 +134,14 @@ def damaged(manifest: Manifest, why: str) -> BackupDamagedError:
     )
 
 
-def _told(chunks: Iterable[bytes], order: Order, size: int) -> Iterator[bytes]:
+def told(chunks: Iterable[bytes], progress: Progress | None, size: int) -> Iterator[bytes]:
+    """Yield *chunks*, telling how many of the *size* bytes have been taken."""
     done = 0
     for chunk in chunks:
         yield chunk
         done += len(chunk)
-        if order.progress is not None:
-            order.progress(done, size)
+        if progress is not None:
+            progress(done, size)
 
 
 def _hashed(chunks: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:

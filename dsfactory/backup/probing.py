@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dsfactory.backup.schedule import due_of, last_confirmed
-from dsfactory.model import Backup, Probe, StoreRecord
+from dsfactory.model import Backup, Event, Probe, StoreRecord
 
 DAY_MS = 86_400_000
 
 
-def backup_probes(record: StoreRecord, backups: Sequence[Backup], now: int) -> list[Probe]:
+def backup_probes(
+    record: StoreRecord, backups: Sequence[Backup], events: Sequence[Event], now: int
+) -> list[Probe]:
     """Return whether the backups of a store are there, in time, and whole.
 
-    Overdue is a backup that was due a whole interval ago; a store without ``backup_every`` never
-    is. When one last passed a whole restore is said, and is no verdict.
+    The last of its *events* is told, and is no verdict. Overdue is a backup that was due a whole
+    interval ago; a store without ``backup_every`` never is. When one last passed a whole restore
+    is said, and is no verdict either.
     """
-    return [_in_time(record, backups, now), _whole(backups), _verified(record, now)]
+    probes = [_in_time(record, backups, now), _whole(backups), _verified(record, now)]
+    own = [event for event in events if event.store == record.name]
+    if own:
+        last = own[-1]
+        said = f"{last.what} {_ago(last.at, now)}: {last.detail}"
+        probes.append(Probe("last event", ok=True, detail=said))
+    return probes
 
 
 def _in_time(record: StoreRecord, backups: Sequence[Backup], now: int) -> Probe:

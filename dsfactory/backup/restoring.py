@@ -179,7 +179,7 @@ def _held(vault: Vault, backup: Backup) -> Iterator[None]:
 
 def _brought_back(vault: Vault, manifest: Manifest, course: Course, image: Path) -> None:
     container = vault.container(manifest.payload.container)
-    container.bring_back(manifest, vault.place, image)
+    container.bring_back(manifest, vault.place, image, course.progress)
     require_whole(manifest, image)
     if course.at is not None and course.replay is not None:
         course.replay(manifest, image, course.at)

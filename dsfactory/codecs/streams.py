@@ -39,13 +39,17 @@ def decompressed(file: BinaryIO, *, limit: int) -> Iterator[bytes]:
     import zstandard
 
     decompressor = zstandard.ZstdDecompressor(max_window_size=LARGEST_WINDOW)
-    left = limit
     try:
         with decompressor.stream_reader(file, closefd=False) as reader:
-            while chunk := reader.read(CHUNK_BYTES):
-                left -= len(chunk)
-                if left < 0:
-                    raise CorruptError(f"A compressed file holds more than its {limit} bytes.")
-                yield chunk
+            yield from _read(reader, limit)
     except (zstandard.ZstdError, MemoryError) as error:
         raise CorruptError(f"A compressed file cannot be read: {error}.") from error
+
+
+def _read(reader: BinaryIO, limit: int) -> Iterator[bytes]:
+    left = limit
+    while chunk := reader.read(CHUNK_BYTES):
+        left -= len(chunk)
+        if left < 0:
+            raise CorruptError(f"A compressed file holds more than its {limit} bytes.")
+        yield chunk

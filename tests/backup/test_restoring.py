@@ -332,6 +332,20 @@ class TestOnCorruption:
         assert (event.store, event.what) == ("sessions", "quarantined")
         assert (factory.root / "quarantine" / "sessions-0001" / "sessions.db").exists()
 
+    def test_up_to_the_last_shipping(self, factory: ds.DataStoreFactory) -> None:
+        """With point-in-time recovery nothing is lost that maintenance had shipped."""
+        store = filled(factory, on_corruption="restore", pitr="24h")
+        factory.maintain()
+        store["later"] = "than any backup"
+        factory.maintain()
+        path = store.path
+        store.close()
+        for suffix in ("-wal", "-shm"):
+            Path(f"{path}{suffix}").unlink(missing_ok=True)
+        path.write_bytes(b"garbage!" * 1000)
+        assert factory.get_store("sessions")["later"] == "than any backup"
+        assert factory.events()[-1].what == "quarantined"
+
     def test_newest_verified_first(
         self, factory: ds.DataStoreFactory, clock: ds.ManualClock
     ) -> None:
@@ -385,3 +399,32 @@ class TestOnCorruption:
         with pytest.raises(ds.ForeignFileError):
             factory.get_store("sessions")
         factory.unregister_store("sessions", delete_files=True)
+
+
+def test_progress(factory: ds.DataStoreFactory, tmp_path: Path) -> None:
+    """Restoring tells how far it is, to its end."""
+    filled(factory).backup()
+    told: list[tuple[int, int]] = []
+    factory.restore(
+        "sessions", to=tmp_path / "copy.db", progress=lambda done, total: told.append((done, total))
+    )
+    size = (tmp_path / "copy.db").stat().st_size
+    assert told[-1] == (size, size)
+
+
+def test_full_disk(factory: ds.DataStoreFactory, tmp_path: Path) -> None:
+    """Restoring to a full disk is a typed error that leaves nothing there."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root")
+    filled(factory).backup()
+    disk = tmp_path / "small"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(disk)]
+    if subprocess.run(mount, check=False).returncode:
+        pytest.skip("no tmpfs can be mounted here")
+    try:
+        with pytest.raises(ds.DiskFullError):
+            factory.restore("sessions", to=disk / "copy.db")
+        assert files_in(disk) == set()
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

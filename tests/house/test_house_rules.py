@@ -27,6 +27,7 @@ FLOORS = [
     {"maintenance"},
     {"upgrading"},
     {"shelf"},
+    {"rescuing"},
     {"safe"},
     {"caretaking"},
     {"safekeeping"},

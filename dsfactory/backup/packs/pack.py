@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 from dsfactory.backup.containers import Order
-from dsfactory.backup.full import compared
+from dsfactory.backup.full import compared, told
 from dsfactory.backup.manifest import Manifest, Payload
 from dsfactory.backup.packs import sql
 from dsfactory.backup.packs.checking import distrust_damaged
@@ -16,6 +16,7 @@ from dsfactory.backup.packs.reading import image_chunks
 from dsfactory.backup.packs.sweep import remove_backups
 from dsfactory.backup.packs.writing import add_image
 from dsfactory.backup.places.place import Place
+from dsfactory.engine.copying import Progress
 from dsfactory.engine.files import unmakeable
 from dsfactory.errors import BackupDamagedError, DataStoreError
 
@@ -55,11 +56,13 @@ class Pack:
                 distrust_damaged(pack, manifest.id, manifest.image.size_bytes)
             raise
 
-    def bring_back(self, manifest: Manifest, place: Place, target: Path) -> None:
+    def bring_back(
+        self, manifest: Manifest, place: Place, target: Path, progress: Progress | None = None
+    ) -> None:
         """Write the image into *target*; what comes out is hashed and compared."""
         try:
             with target.open("wb") as file, closing(_image(manifest, place)) as chunks:
-                for chunk in chunks:
+                for chunk in told(chunks, progress, manifest.image.size_bytes):
                     file.write(chunk)
         except DataStoreError:
             raise  # ours already; some of them are OSErrors too
