@@ -102,7 +102,8 @@ class Caretaker:
                 application_id=profile.application_id,
                 head=profile.revision,
             )
-            return [*of_file, *self._safe.probes(record, at)]
+            of_store = self._shelf.own_probes(record.name)
+            return [*of_file, *of_store, *self._safe.probes(record, at)]
 
         return Subject(record.name, record.kind, record.path, ask)
 

@@ -10,14 +10,24 @@ from dsfactory.clock import END_OF_TIME
 from dsfactory.errors import OptionError, OptionTypeError, shown
 
 Duration = int | str | timedelta
-"""``int`` milliseconds, a ``timedelta``, or text: "500ms", "90s", "15m", "12h", "30d", "2w"."""
+"""``int`` milliseconds, a ``timedelta``, or text: "500ms", "90s", "15m", "12h", "30d", "2w", "2y"
+(of 365 days)."""
 
 ALLOWED = (
     "above 0 and not beyond the year 9999: int milliseconds, a timedelta, or text such as "
     '"500ms", "12h", "30d"'
 )
-_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
-_TEXT = re.compile(r"(\d{1,15})\s*(ms|s|m|h|d|w)", re.ASCII)
+_DAY = 86_400_000
+_UNITS = {
+    "ms": 1,
+    "s": 1000,
+    "m": 60_000,
+    "h": 3_600_000,
+    "d": _DAY,
+    "w": 7 * _DAY,
+    "y": 365 * _DAY,
+}
+_TEXT = re.compile(r"(\d{1,15})\s*(ms|s|m|h|d|w|y)", re.ASCII)
 
 
 def duration_ms(value: object, option: str = "duration") -> int:

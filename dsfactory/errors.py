@@ -7,11 +7,16 @@
     |   |-- StoreNameError        ValueError    a store name outside the allowed form
     |   |-- KeyRefusedError       ValueError    a key that no store takes
     |   |   `-- KeyTypeError      TypeError
+    |   |-- SeriesNameError       ValueError    a name of a series outside the allowed form
+    |   |-- LabelError            ValueError    a label: its name, its size, or too many
+    |   |-- QueryError            ValueError    a query of series: its times, step or aggregate
     |   `-- FeatureError          ValueError    this store was made without that feature
     |-- ValueRefusedError         ValueError 3  the value; nothing was written
     |   |-- ValueShapeError                     not of the store's type, or not representable
     |   |-- ValueTooDeepError                   nested deeper than the decoder goes
     |   |-- ValueTooLargeError                  over max_value_bytes or max_bytes
+    |   |-- SampleRefusedError                  a sample's time or value
+    |   |-- SampleFormatError                   what is imported is not in its format
     |   `-- ValidationRefusedError              a validator or hook said no
     |-- AbsentError               KeyError   4  what was asked for is not there
     |   |-- KeyAbsentError                      no live entry under this key
@@ -20,8 +25,10 @@
     |-- ConflictError                        5  somebody else was here, or something else is
     |   |-- VersionConflictError                if_version did not hold
     |   |-- KindConflictError                   the store is of another kind
-    |   `-- ConfigurationConflictError          the store was made differently
+    |   |-- ConfigurationConflictError          the store was made differently
+    |   `-- SeriesConflictError                 the series is of another type or unit
     |-- StoreFullError                       6  a limit is reached and nothing may be evicted
+    |   `-- SeriesLimitError                    max_series
     |-- BusyError                 TimeoutError 7  somebody else held the write lock for too long
     |   `-- LogPinnedError                      a reader kept the log until max_wal_bytes
     |-- StorageError              OSError    8  the disk or the file system
@@ -34,7 +41,8 @@
     |   |-- NewerSchemaError                    written by a newer release
     |   |-- OlderSchemaError                    an older revision, and upgrading was not allowed
     |   `-- CorruptError                        damaged
-    |       `-- CorruptValueError ValueError    one entry is damaged
+    |       |-- CorruptValueError ValueError    one entry is damaged
+    |       `-- DamagedBlockError               one block of one series is damaged
     |-- LifecycleError            RuntimeError 10 used at the wrong moment
     |   |-- ClosedError                         after close
     |   |-- ForkedError                         in a forked child, where it must not be used
@@ -100,6 +108,18 @@ class KeyTypeError(KeyRefusedError, TypeError):
     """A key that is neither str, int nor bytes (bool is refused too)."""
 
 
+class SeriesNameError(UsageError, ValueError):
+    """The name of a series is not of the form ``[A-Za-z_:][A-Za-z0-9_:]{0,254}``."""
+
+
+class LabelError(UsageError, ValueError):
+    """A label: a name outside the allowed form, more than 30 of them, over 1,024 bytes."""
+
+
+class QueryError(UsageError, ValueError):
+    """A query of series that has no answer: its times, step, aggregate, matchers, or its size."""
+
+
 class FeatureError(UsageError, ValueError):
     """The store was made without the feature that this call needs."""
 
@@ -120,6 +140,14 @@ class ValueTooDeepError(ValueRefusedError):
 
 class ValueTooLargeError(ValueRefusedError):
     """Encoded larger than max_value_bytes or than max_bytes."""
+
+
+class SampleRefusedError(ValueRefusedError):
+    """A sample outside 1970 to 9999, or a value that a 64-bit float does not hold exactly."""
+
+
+class SampleFormatError(ValueRefusedError):
+    """What is imported is not in its format; facts: the line, or the row."""
 
 
 class ValidationRefusedError(ValueRefusedError):
@@ -162,10 +190,18 @@ class ConfigurationConflictError(ConflictError):
     """The store exists and was made with other features, another codec or another type."""
 
 
+class SeriesConflictError(ConflictError):
+    """The series exists and is of another type or has another unit."""
+
+
 class StoreFullError(DataStoreError):
     """A limit is reached and this store evicts nothing."""
 
     exit_code = 6
+
+
+class SeriesLimitError(StoreFullError):
+    """The store holds as many series as max_series allows; samples of others are taken."""
 
 
 class BusyError(DataStoreError, TimeoutError):
@@ -224,6 +260,10 @@ class CorruptError(FileRefusedError):
 
 class CorruptValueError(CorruptError, ValueError):
     """One stored value cannot be decoded; the others are fine."""
+
+
+class DamagedBlockError(CorruptError):
+    """A block's bytes are not what was written; facts: series, labels, first_at, last_at."""
 
 
 class LifecycleError(DataStoreError, RuntimeError):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from dsfactory.caretaking import Caretaker, close_at_exit
+from dsfactory.checks import checked_choice
 from dsfactory.clock import Clock, SystemClock
 from dsfactory.durations import Duration, duration_ms
 from dsfactory.engine import forks
@@ -33,7 +34,7 @@ from dsfactory.model import (
     StoreRecord,
     UpgradeReport,
 )
-from dsfactory.options import all_defaults, checked_choice
+from dsfactory.options import all_defaults
 from dsfactory.places import METADATA, STORES, checked_root
 from dsfactory.registry import Registry
 from dsfactory.safe import Keeping, Safe

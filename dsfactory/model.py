@@ -114,6 +114,13 @@ class StoreStats:
     was up: by expire() or maintenance, and by a write that needed the room."""
     pinned_by: tuple[str, ...] = ()
     """Processes that keep the log from being cut by reading on, when it is over 16 MiB."""
+    series: int = 0
+    """Numeric series of a metrics store; the rest of these is about their samples."""
+    samples: int = 0
+    """On disk; what was recorded in the last second is not."""
+    blocks: int = 0
+    series_bytes: int = 0
+    """Bytes of the blocks and rollups as stored, and 20 for each sample that is not sealed yet."""
 
     @property
     def evicted(self) -> int:
@@ -135,6 +142,22 @@ class StoreStats:
     def compression_ratio(self) -> float | None:
         """Bytes before compression per byte stored; None when nothing is stored."""
         return self.unpacked_bytes / self.size_bytes if self.size_bytes else None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRecord:
+    """A numeric series of a metrics store, and what the store holds of it."""
+
+    name: str
+    labels: Mapping[str, str]
+    type: str
+    """"counter", "gauge", "histogram" or "unknown"."""
+    unit: str
+    samples: int
+    """Of those that are not sealed yet, one that overwrites an earlier one counts as well."""
+    first_at: int | None
+    """Time of the earliest sample, milliseconds; None when only rollups are left."""
+    last_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +298,10 @@ class MaintenanceReport:
     checkpointed: int = 0
     backups: int = 0
     """Taken because they were due, or found to be of a store that did not change."""
+    series_sealed: int = 0
+    """Numeric series whose recent samples were put into blocks."""
+    samples_dropped: int = 0
+    """Samples that went with their blocks, past the ttl or for want of room."""
     failures: tuple[str, ...] = ()
 
 

@@ -6,22 +6,19 @@ a kind differs, an entry in BY_KIND.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from dsfactory import checks
+from dsfactory.checks import LARGEST_COUNT
 from dsfactory.clock import END_OF_TIME
-from dsfactory.durations import ALLOWED, duration_ms
-from dsfactory.errors import OptionError, OptionTypeError, shown
-from dsfactory.model import FEATURES, Kind
+from dsfactory.errors import OptionError, shown
+from dsfactory.model import Kind
 
 DAY_MS = 86_400_000
 MIB = 1024 * 1024
 
-LARGEST_COUNT = 2**53
-"""As many entries, bytes or backups as nobody has: what JSON still counts exactly."""
 HOT_ENTRIES = 32_768
 """Of which those read lately are found at once: 10 MB or so when they are full of small values."""
 
@@ -62,6 +59,9 @@ class StoreOptions(NamedTuple):
     on_corruption: str = "raise"
     pitr: int | None = None
     migrations: str | None = None
+    max_series: int = 1_000_000
+    write_window: int = 1000
+    rollups: tuple[tuple[int, int], ...] = ()
 
 
 RECORDABLE = frozenset({Kind.CONFIG, Kind.STATE})
@@ -116,235 +116,47 @@ BY_KIND: Mapping[Kind, Mapping[str, Any]] = {
     },
 }
 
-Check = Callable[[str, object], Any]
-
-
-def _refuse(name: str, value: object, allowed: str, *, of_type: bool = False) -> OptionError:
-    error = OptionTypeError if of_type else OptionError
-    return error(
-        f"Option {name}={shown(value)} is not allowed; allowed: {allowed}.",
-        option=name,
-        allowed=allowed,
-    )
-
-
-def _integer(minimum: int, maximum: int = LARGEST_COUNT, *, optional: bool = False) -> Check:
-    allowed = f"an int of at least {minimum} and at most {maximum}"
-    if optional:
-        allowed += ", or None (no limit)"
-
-    def check(name: str, value: object) -> int | None:
-        if value is None and optional:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise _refuse(name, value, allowed, of_type=True)
-        if not minimum <= value <= maximum:
-            raise _refuse(name, value, allowed)
-        return value
-
-    return check
-
-
-def checked_count(name: str, value: object, *, minimum: int = 0) -> int:
-    """Return *value*, a parameter of a call that has to be an int of at least *minimum*."""
-    count: int = _integer(minimum)(name, value)
-    return count
-
-
-def checked_choice(name: str, value: object, choices: Sequence[str]) -> str:
-    """Return *value*, a parameter of a call that has to be one of *choices*."""
-    if not isinstance(value, str) or value not in choices:
-        allowed = ", ".join(map(repr, choices))
-        raise _refuse(name, value, allowed, of_type=not isinstance(value, str))
-    return value
-
-
-def _flag(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise _refuse(name, value, "True or False", of_type=True)
-    return value
-
-
-def _one_of(*choices: str) -> Check:
-    allowed = "one of " + ", ".join(map(repr, choices))
-
-    def check(name: str, value: object) -> str:
-        if not isinstance(value, str):
-            raise _refuse(name, value, allowed, of_type=True)
-        for choice in choices:
-            if value.casefold() == choice.casefold():
-                return choice
-        raise _refuse(name, value, allowed)
-
-    return check
-
-
-def _duration(name: str, value: object) -> int:
-    return duration_ms(value, name)
-
-
-def _optional_duration(name: str, value: object) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, float):
-        raise _refuse(name, value, ALLOWED, of_type=True)
-    return duration_ms(value, name)
-
-
-def _features(name: str, value: object) -> tuple[str, ...]:
-    allowed = "a set out of " + ", ".join(sorted(FEATURES))
-    if isinstance(value, str) or not isinstance(value, (set, frozenset, list, tuple)):
-        raise _refuse(name, value, allowed, of_type=True)
-    unknown = [f for f in value if not isinstance(f, str) or f not in FEATURES]
-    if unknown:
-        raise _refuse(name, unknown, allowed)
-    return tuple(sorted(set(value)))
-
-
-def _folder(name: str, value: object) -> str | None:
-    allowed = "an existing folder of Alembic revisions, or None"
-    if value is None:
-        return None
-    if not isinstance(value, (str, os.PathLike)):
-        raise _refuse(name, value, allowed, of_type=True)
-    try:
-        folder = Path(value).resolve(strict=True)
-    except (OSError, ValueError) as error:  # missing, out of reach, too long, with a NUL
-        raise _refuse(name, value, allowed) from error
-    if not folder.is_dir():
-        raise _refuse(name, value, allowed)
-    return str(folder)
-
-
-def _keep_count(name: str, value: object) -> int | None:
-    allowed = "an int of at least 0, or -1 (all of them)"
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise _refuse(name, value, allowed, of_type=True)
-    if not -1 <= value <= LARGEST_COUNT:
-        raise _refuse(name, value, allowed)
-    return value
-
-
-def _keep_tags(name: str, value: object) -> list[list[str]]:
-    allowed = 'lists of tags, such as [["a", "b"], ["c"]]: a and b, or c'
-    if value is None:
-        return []
-    if isinstance(value, str) or not isinstance(value, Sequence):
-        raise _refuse(name, value, allowed, of_type=True)
-    for tags in value:
-        if isinstance(tags, str) or not isinstance(tags, Sequence):
-            raise _refuse(name, value, allowed, of_type=True)
-        if not tags or not all(isinstance(tag, str) for tag in tags):
-            raise _refuse(name, value, allowed)
-    return [list(tags) for tags in value]
-
-
-def _time_zone(name: str, value: object) -> str:
-    allowed = 'the name of a time zone, such as "UTC" or "Europe/Berlin"'
-    if not isinstance(value, str):
-        raise _refuse(name, value, allowed, of_type=True)
-    if value != "UTC":
-        from zoneinfo import ZoneInfo  # hardly ever needed
-
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError) as error:  # unknown, climbing out, a folder
-            raise _refuse(name, value, allowed) from error
-    return value
-
-
-KEEP_CHECKS: Mapping[str, Check] = {
-    "last": _keep_count,
-    "hourly": _keep_count,
-    "daily": _keep_count,
-    "weekly": _keep_count,
-    "monthly": _keep_count,
-    "yearly": _keep_count,
-    "within": _optional_duration,
-    "within_hourly": _optional_duration,
-    "within_daily": _optional_duration,
-    "within_weekly": _optional_duration,
-    "within_monthly": _optional_duration,
-    "within_yearly": _optional_duration,
-    "tags": _keep_tags,
-    "timezone": _time_zone,
+CHECKS: Mapping[str, checks.Check] = {
+    "codec": checks.one_of("json", "msgpack", "raw"),
+    "features": checks.features,
+    "page_checksums": checks.flag,
+    "synchronous": checks.one_of("FULL", "NORMAL"),
+    "compression": checks.flag,
+    "compression_threshold": checks.integer(0),
+    "max_retries": checks.integer(0, 1000),
+    "retry_delay_ms": checks.integer(0, 60_000),
+    "busy_timeout_ms": checks.integer(0, 3_600_000),
+    "ttl": checks.optional_duration,
+    "max_entries": checks.integer(1, optional=True),
+    "max_bytes": checks.integer(1, optional=True),
+    "policy": checks.one_of(*EVICTION_POLICIES),
+    "max_wal_bytes": checks.integer(16 * MIB),
+    "write_behind": checks.optional_duration,
+    "max_value_bytes": checks.integer(1, LARGEST_VALUE),
+    "hot_entries": checks.integer(0),
+    "hot_bytes": checks.integer(0),
+    "max_versions": checks.integer(1, optional=True),
+    "auto_cleanup": checks.flag,
+    "max_backups": checks.integer(1),
+    "backup_retention": checks.duration,
+    "backup_compression": checks.flag,
+    "backup_every": checks.optional_duration,
+    "backup_format": checks.one_of("full", "pack"),
+    "backup_keep": checks.keep_rules,
+    "backup_max_bytes": checks.integer(1, optional=True),
+    "on_corruption": checks.one_of("raise", "restore"),
+    "pitr": checks.optional_duration,
+    "migrations": checks.folder,
+    "max_series": checks.integer(1),
+    "write_window": checks.duration,
+    "rollups": checks.rollups,
 }
-"""The rules that choose which backups are kept; what each means: backup/retention/policy.py."""
 
-
-def _limit(name: str, value: object) -> int | None:
-    allowed = "an int of at least 1, or None or -1 (no limit)"
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise _refuse(name, value, allowed, of_type=True)
-    if value == -1:
-        return None
-    if not 1 <= value <= LARGEST_COUNT:
-        raise _refuse(name, value, allowed)
-    return value
-
-
-LIMIT_CHECKS: Mapping[str, Check] = {
-    "max_backups": _limit,
-    "max_age": _optional_duration,
-    "max_total_bytes": _limit,
-}
-"""The limits of a retention policy, which cut what its rules chose."""
-
-
-def _keep(name: str, value: object) -> dict[str, Any] | None:
-    allowed = f"a mapping of {', '.join(KEEP_CHECKS)} (such as {{'daily': 7}}), or None"
-    if value is None:
-        return None
-    if not isinstance(value, Mapping):
-        raise _refuse(name, value, allowed, of_type=True)
-    unknown = [rule for rule in value if rule not in KEEP_CHECKS]
-    if unknown:
-        raise _refuse(name, unknown[0], allowed)
-    rules = {
-        rule: check(f"{name}[{rule!r}]", value[rule])
-        for rule, check in KEEP_CHECKS.items()
-        if rule in value
-    }
-    if not any(rules[rule] for rule in rules if rule != "timezone"):
-        raise _refuse(name, value, f"{allowed}; at least one rule has to keep something")
-    return rules
-
-
-CHECKS: Mapping[str, Check] = {
-    "codec": _one_of("json", "msgpack", "raw"),
-    "features": _features,
-    "page_checksums": _flag,
-    "synchronous": _one_of("FULL", "NORMAL"),
-    "compression": _flag,
-    "compression_threshold": _integer(0),
-    "max_retries": _integer(0, 1000),
-    "retry_delay_ms": _integer(0, 60_000),
-    "busy_timeout_ms": _integer(0, 3_600_000),
-    "ttl": _optional_duration,
-    "max_entries": _integer(1, optional=True),
-    "max_bytes": _integer(1, optional=True),
-    "policy": _one_of(*EVICTION_POLICIES),
-    "max_wal_bytes": _integer(16 * MIB),
-    "write_behind": _optional_duration,
-    "max_value_bytes": _integer(1, LARGEST_VALUE),
-    "hot_entries": _integer(0),
-    "hot_bytes": _integer(0),
-    "max_versions": _integer(1, optional=True),
-    "auto_cleanup": _flag,
-    "max_backups": _integer(1),
-    "backup_retention": _duration,
-    "backup_compression": _flag,
-    "backup_every": _optional_duration,
-    "backup_format": _one_of("full", "pack"),
-    "backup_keep": _keep,
-    "backup_max_bytes": _integer(1, optional=True),
-    "on_corruption": _one_of("raise", "restore"),
-    "pitr": _optional_duration,
-    "migrations": _folder,
+# Options that mean something to one kind only, and why.
+ONLY: Mapping[str, tuple[Kind, str]] = {
+    "max_series": (Kind.METRICS, "no other kind holds numeric series"),
+    "write_window": (Kind.METRICS, "what other kinds acknowledge is committed at once"),
+    "rollups": (Kind.METRICS, "no other kind holds numeric series"),
 }
 
 # Options that need a feature: giving one to a store without it could only be a mistake.
@@ -395,6 +207,10 @@ def checked(kind: Kind, overrides: Mapping[str, object]) -> dict[str, Any]:
             "recorded. Leave it out, and take backups more often.",
             option="pitr",
         )
+    for name in sorted(set(overrides) & set(ONLY)):
+        only, why = ONLY[name]
+        if kind is not only:
+            raise OptionError(f"Option {name} is for {only} stores: {why}.", option=name)
     chosen = {name: CHECKS[name](name, value) for name, value in overrides.items()}
     if chosen.get("backup_keep"):
         # The standard limits would cut what the rules choose: seven days, four weeks are eleven.
@@ -421,6 +237,12 @@ def combined(base: StoreOptions, chosen: Mapping[str, Any]) -> StoreOptions:
             "not have.",
             option="policy",
         )
+    if options.rollups and options.ttl is not None and options.rollups[0][1] <= options.ttl:
+        raise OptionError(
+            f"Option rollups keeps its first tier for {options.rollups[0][1]} ms, no longer than "
+            f"the samples themselves (ttl={options.ttl} ms). Keep it longer, or lower the ttl.",
+            option="rollups",
+        )
     return options
 
 
@@ -441,4 +263,5 @@ def from_record(record: object) -> StoreOptions:
     values["features"] = tuple(values.get("features", ()))
     if "access" in values["features"]:
         values.setdefault("policy", "lru")  # there was no other
+    values["rollups"] = tuple(map(tuple, values.get("rollups", ())))
     return StoreOptions(**values)

@@ -25,7 +25,7 @@ from dsfactory.errors import (
     TransactionError,
 )
 from dsfactory.keys import checked_name
-from dsfactory.model import Backup, Kind, StoreRecord
+from dsfactory.model import Backup, Kind, Probe, StoreRecord
 from dsfactory.options import STRUCTURAL, StoreOptions
 from dsfactory.profiles import PROFILES
 from dsfactory.registry import NewStore, Registry
@@ -84,6 +84,11 @@ class Shelf:
             held.store.close()
             return None
         return held.store if held is not None else None
+
+    def own_probes(self, name: str) -> list[Probe]:
+        """Return what the store says of itself; nothing unless it is open."""
+        held = self._open.get(name)
+        return held.store.own_probes() if held is not None else []
 
     def refuse_inside_transaction(self) -> None:
         """Raise TransactionError while this thread has a transaction open on one of the stores."""

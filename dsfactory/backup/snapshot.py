@@ -16,7 +16,8 @@ from dsfactory.engine.copying import looked_into
 from dsfactory.engine.counting import row_counts
 from dsfactory.errors import CorruptError
 from dsfactory.model import StoreRecord
-from dsfactory.profiles import PROFILES, invariants
+from dsfactory.options import RECORDABLE
+from dsfactory.profiles import PROFILES, contents, invariants
 from dsfactory.stores import journal, settings_of
 
 
@@ -112,8 +113,11 @@ def examined(image: Path, settings: Settings, record: StoreRecord) -> Findings:
         rows = row_counts(connection)
         # An older revision has other columns; its upgrade asks after the invariants.
         at_head = revision == PROFILES[record.kind].revision
-        flaws = _flaws(connection, record.options.features) if at_head else ()
-        position = journal.position(journal.Plain(connection))
+        tables = contents(record.kind, record.options.features)
+        flaws = _flaws(connection, tables) if at_head else ()
+        # In a metrics store a table of the same name holds samples.
+        recordable = record.kind in RECORDABLE
+        position = journal.position(journal.Plain(connection)) if recordable else None
     return Findings(revision, rows, flaws, None if position is None else str(position))
 
 

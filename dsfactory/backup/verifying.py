@@ -14,18 +14,15 @@ from dsfactory.backup.manifest import Manifest
 from dsfactory.backup.meanwhile import Meanwhile
 from dsfactory.backup.snapshot import sha256_of
 from dsfactory.backup.vault import Vault
-from dsfactory.clock import ticks_ns
+from dsfactory.clock import ManualClock, ticks_ns
 from dsfactory.codecs import codec_for
-from dsfactory.engine import Database
 from dsfactory.engine.copying import looked_into, require_sound
 from dsfactory.engine.counting import row_counts, unsound
 from dsfactory.engine.files import remove_database
 from dsfactory.errors import BackupAbsentError, BackupDamagedError, BackupSealedError, CorruptError
 from dsfactory.model import Backup
 from dsfactory.profiles import PROFILES
-from dsfactory.stores import settings_of
-from dsfactory.stores.checking import undecodable
-from dsfactory.stores.values import Values
+from dsfactory.stores import CLASSES, StoreParts, settings_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +113,8 @@ def _hashed_meanwhile(manifest: Manifest, image: Path) -> Iterator[None]:
 def require_restorable(manifest: Manifest, image: Path) -> None:
     """Raise BackupDamagedError unless the file that came back is a store of ours, to every value.
 
-    Compares its hash, asks for integrity_check, foreign keys and row counts, decodes every value.
+    Compares its hash, asks for integrity_check, foreign keys, row counts and every invariant, and
+    decodes every value and sample.
     """
     options = manifest.origin.options
     with _hashed_meanwhile(manifest, image):
@@ -129,18 +127,31 @@ def require_restorable(manifest: Manifest, image: Path) -> None:
     if rows != manifest.image.rows:
         found.append("the tables do not have the rows that they had")
     if manifest.origin.revision == PROFILES[manifest.origin.kind].revision:
-        found += _undecoded(manifest, image)
+        found += _violations(manifest, image)
     if found:
         raise damaged(manifest, found[0])
 
 
-def _undecoded(manifest: Manifest, image: Path) -> list[str]:
-    options = manifest.origin.options
-    database = Database(image, settings_of(options), clock=lambda: manifest.created_at)
+def _violations(manifest: Manifest, image: Path) -> list[str]:
+    """Return what the store's own check finds in the restored file and did not find before."""
+    origin = manifest.origin
+    # The application's folder may be elsewhere; nothing may be written behind or recorded.
+    options = origin.options._replace(pitr=None, write_behind=None, migrations=None)
+    profile = PROFILES[origin.kind]
+    store = CLASSES[origin.kind](
+        StoreParts(
+            id=origin.id,
+            name=origin.name,
+            kind=origin.kind,
+            path=image,
+            options=options,
+            codec=codec_for(options.codec),
+            clock=ManualClock(manifest.created_at),
+            revision=profile.revision,
+            application_id=profile.application_id,
+        )
+    )
     try:
-        values: Values[object] = Values(codec_for(options.codec), options)
-        values.attach(database, dictionaries="compression" in options.features)
-        with database.snapshot() as moment:
-            return [violation.detail for violation in undecodable(moment, values)]
+        return [str(found) for found in store.check() if str(found) not in manifest.flaws]
     finally:
-        database.close()
+        store.close()

@@ -13,6 +13,7 @@ COMMANDS: Mapping[str, str] = {
     "demo": "Do a day's work with all five kinds of store, on this machine's own data.",
     "downgrade": "Bring stores back to an earlier schema revision.",
     "health": "Ask every store, the registry and maintenance how they are.",
+    "metrics": "Look into the numeric series of a metrics store.",
     "restore": "Bring a store back to a backup, or to a moment.",
     "revisions": "List the schema revisions of a kind, or where a store stands among them.",
     "show": "Show one store: its record, its options and its size.",
@@ -30,6 +31,12 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "rescan": "Make the catalog anew from the manifests that are kept.",
         "run": "Take the backups that are due.",
         "verify": "Read backups back and compare them with what was written.",
+    },
+    "metrics": {
+        "export": "Write samples to a file or to standard output.",
+        "import": "Record the samples of a file or of standard input.",
+        "ls": "List the series of a store.",
+        "query": "Show what a metric came to, as a table and as a line.",
     },
 }
 """The commands under a command."""

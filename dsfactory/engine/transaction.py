@@ -126,6 +126,7 @@ class Transaction:
         "_database",
         "actions",
         "cursor",
+        "durable",
         "generation",
         "nested",
         "now",
@@ -145,8 +146,9 @@ class Transaction:
     told: int
     """Rows whose changes the observer has been told of, or need not be."""
 
-    def __init__(self, database: WritingSide) -> None:
+    def __init__(self, database: WritingSide, *, durable: bool = False) -> None:
         self._database = database
+        self.durable = durable
         self.over = self.nested = False
         self.told = 0
 

@@ -65,14 +65,17 @@ class WritingSide(ReadingSide):
 
     # -- work
 
-    def write(self) -> Transaction | Savepoint:
-        """Return a context manager: a transaction, or a savepoint in this thread's open one."""
+    def write(self, *, durable: bool = False) -> Transaction | Savepoint:
+        """Return a context manager: a transaction, or a savepoint in this thread's open one.
+
+        A *durable* transaction is on the disk when the block has ended, whatever the settings say.
+        """
         transaction = self._transaction
         if transaction is not None and self._owner == get_ident():
             return Savepoint(transaction)
         if self.settle is not None:
             self.settle()
-        return Transaction(self)
+        return Transaction(self, durable=durable)
 
     def join(self, witness: Witness) -> None:
         """Let *witness* take part in every write transaction from now on, after who does now."""
@@ -163,6 +166,8 @@ class WritingSide(ReadingSide):
             cursor = self._writer
             if cursor is None:
                 cursor = self._open_writer()
+            if transaction.durable:
+                cursor.execute("PRAGMA synchronous = FULL")
             self._take_write_lock(cursor)
             transaction.start(cursor, self._clock(), self.generation)
             if self._witness is not None:
@@ -171,6 +176,7 @@ class WritingSide(ReadingSide):
                 self.observer.begun(transaction)
         except BaseException:
             self._roll_back()
+            self._relax(transaction)
             self._give_turn()
             raise
         self._transaction = transaction
@@ -240,11 +246,17 @@ class WritingSide(ReadingSide):
             else:
                 self._roll_back()
         finally:
+            self._relax(transaction)
             if self.observer is not None:
                 self.observer.ended(committed=committed)
             self._owner = 0
             self._transaction = None
             self._give_turn()
+
+    def _relax(self, transaction: Transaction) -> None:
+        """Go back to what the settings say about syncing."""
+        if transaction.durable and self._writer is not None:
+            self._writer.connection.pragma("synchronous", self._settings.synchronous)
 
     def _commit(self, transaction: Transaction) -> None:
         try:

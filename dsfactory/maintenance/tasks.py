@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from dsfactory.stores import DataStore
+from dsfactory.stores import DataStore, MetricsStore
 
 MINUTE_MS = 60_000
 
@@ -34,6 +34,13 @@ def _clean_up(store: DataStore[Any], stopping: Stopping) -> dict[str, int]:
     return {"expired": expired, "evicted": evicted}
 
 
+def _series(store: DataStore[Any], stopping: Stopping) -> dict[str, int]:
+    if not isinstance(store, MetricsStore):
+        return {}
+    sealed, dropped = store.maintain_series(stopping=stopping)
+    return {"series_sealed": sealed, "samples_dropped": dropped}
+
+
 def _tidy(store: DataStore[Any], _stopping: Stopping) -> dict[str, int]:
     checkpointed, freed = store.maintain()
     return {"checkpointed": checkpointed, "pages_freed": freed}
@@ -49,6 +56,7 @@ def _learn(store: DataStore[Any], _stopping: Stopping) -> dict[str, int]:
 
 TASKS = (
     Task("clean up", 0, _clean_up),
+    Task("series", 5 * MINUTE_MS, _series),
     Task("tidy", 5 * MINUTE_MS, _tidy),
     Task("learn", 60 * MINUTE_MS, _learn),
 )

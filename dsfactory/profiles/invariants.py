@@ -74,6 +74,47 @@ INVARIANTS = (
         )
         """,
     ),
+    Invariant(
+        "I9 every block and rollup belongs to a series",
+        "series",
+        """
+        SELECT 'series id ' || series FROM (
+          SELECT series FROM block UNION SELECT series FROM rollup
+          UNION SELECT series FROM rollup_due
+        ) WHERE series NOT IN (SELECT id FROM series)
+        """,
+    ),
+    Invariant(
+        "I10 blocks of one series do not overlap, and none ends before it begins",
+        "series",
+        """
+        SELECT 'series id ' || series || ' at ' || first_at FROM (
+          SELECT series, first_at, last_at,
+            lag(last_at) OVER (PARTITION BY series ORDER BY first_at) AS before
+          FROM block
+        ) WHERE last_at < first_at OR first_at <= before
+        """,
+    ),
+    Invariant(
+        "I11 every piece belongs to one block or rollup",
+        "series",
+        """
+        WITH place AS (
+          SELECT piece, pieces FROM block UNION ALL SELECT piece, pieces FROM rollup
+        ), taken AS (
+          SELECT abs(piece) AS piece, pieces, piece < 0 AS draft FROM place
+        )
+        SELECT 'piece ' || piece || ' has two owners' FROM (
+          SELECT piece, lag(piece + pieces) OVER (PARTITION BY draft ORDER BY piece) AS free
+          FROM taken
+        ) WHERE piece < free
+        UNION ALL
+        SELECT 'there are ' || there || ' pieces, owned are ' || owned FROM (
+          SELECT (SELECT count(*) FROM piece) + (SELECT count(*) FROM draft) AS there,
+            (SELECT coalesce(sum(pieces), 0) FROM place) AS owned
+        ) WHERE there <> owned
+        """,
+    ),
 )
 
 

@@ -16,7 +16,10 @@ VERSION_TABLE = (
 STAMP = "INSERT INTO alembic_version (version_num) VALUES (?1)"
 
 # In the order in which a new file gets them; indexes and triggers need their tables.
-_ORDER = ("entry", "expiry", "access", "tags", "history", "compression")
+_ORDER = ("entry", "expiry", "access", "tags", "history", "compression", "series")
+
+# What every file of a kind has beside the features that a store is made with.
+_OWN = {Kind.METRICS: ("series",)}
 
 
 class Profile(NamedTuple):
@@ -42,7 +45,7 @@ REGISTRY = _profile("registry", "r", 3)
 
 PROFILES = {
     Kind.CONFIG: _profile("config", "c", 2),
-    Kind.METRICS: _profile("metrics", "m", 2),
+    Kind.METRICS: _profile("metrics", "m", 3),
     Kind.CACHE: _profile("cache", "k", 2),
     Kind.STATE: _profile("state", "s", 2),
     Kind.CUSTOM: _profile("custom", "x", 2),
@@ -60,6 +63,11 @@ def kind_of(application_id: int) -> str | None:
 def stamp(profile: Profile) -> list[tuple[str, tuple[str, ...]]]:
     """Return the statements that tell Alembic that a new file is at head."""
     return [(VERSION_TABLE, ()), (STAMP, (profile.head,))]
+
+
+def contents(kind: str, features: Iterable[str]) -> tuple[str, ...]:
+    """Return *features* and what every file of *kind* has beside them: what ddl() makes."""
+    return (*features, *_OWN.get(Kind(kind), ()))
 
 
 def ddl(features: Iterable[str]) -> list[str]:

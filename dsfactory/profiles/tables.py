@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from sqlalchemy import (
     BLOB,
     INTEGER,
+    REAL,
     TEXT,
     CheckConstraint,
     Column,
@@ -26,6 +27,11 @@ from dsfactory.engine.dialect import ANY
 
 # Milliseconds since the epoch, in words that the SQLite of ten years ago understands.
 NOW_MS = text("(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))")
+
+# Of a block: over its numbers, NULL for none. squares: of the deviations from the mean.
+SUMMARY = ("minimum", "maximum", "total", "squares", "opening", "closing", "increase")
+# Where the bytes are, and what they have to be.
+PAYLOAD = ("bytes", "crc", "piece", "pieces")
 
 
 def metadata(features: Iterable[str]) -> MetaData:
@@ -172,6 +178,87 @@ def _compression(tables: MetaData) -> None:
     )
 
 
+def _series(tables: MetaData) -> None:
+    Table(
+        "series",
+        tables,
+        Column("id", INTEGER, primary_key=True),
+        Column("name", TEXT, nullable=False),
+        Column("labels", TEXT, nullable=False),
+        Column("type", TEXT, nullable=False),
+        Column("unit", TEXT, nullable=False),
+        Column("created_at", INTEGER, nullable=False),
+        UniqueConstraint("name", "labels"),
+        sqlite_strict=True,
+    )
+    Table(
+        "series_state",
+        tables,
+        Column("id", INTEGER, CheckConstraint("id = 1"), primary_key=True),
+        Column("generation", INTEGER, nullable=False),
+        sqlite_strict=True,
+    )
+    Table(
+        "journal",
+        tables,
+        Column("id", INTEGER, primary_key=True),
+        Column("written_at", INTEGER, nullable=False),
+        Column("first_at", INTEGER, nullable=False),
+        Column("last_at", INTEGER, nullable=False),
+        Column("samples", INTEGER, nullable=False),
+        Column("crc", INTEGER, nullable=False),
+        Column("data", BLOB, nullable=False),
+        sqlite_strict=True,
+    )
+    # Full blocks and those that will be merged with more: apart, so that full pages stay full.
+    for name in ("piece", "draft"):
+        Table(
+            name,
+            tables,
+            Column("id", INTEGER, primary_key=True),
+            Column("data", BLOB, nullable=False),
+            sqlite_strict=True,
+        )
+    _blocks(tables)
+
+
+def _blocks(tables: MetaData) -> None:
+    block = Table(
+        "block",
+        tables,
+        Column("series", INTEGER, primary_key=True),
+        Column("first_at", INTEGER, primary_key=True),
+        Column("last_at", INTEGER, nullable=False),
+        Column("samples", INTEGER, nullable=False),
+        Column("numbers", INTEGER, nullable=False),
+        *(Column(name, REAL) for name in SUMMARY),
+        *(Column(name, INTEGER, nullable=False) for name in PAYLOAD),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    Index("block_age", block.c.last_at)
+    rollup = Table(
+        "rollup",
+        tables,
+        Column("tier", INTEGER, primary_key=True),
+        Column("series", INTEGER, primary_key=True),
+        Column("first_at", INTEGER, primary_key=True),
+        Column("last_at", INTEGER, nullable=False),
+        Column("buckets", INTEGER, nullable=False),
+        *(Column(name, INTEGER, nullable=False) for name in PAYLOAD),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    Index("rollup_age", rollup.c.tier, rollup.c.last_at)
+    Table(
+        "rollup_due",
+        tables,
+        Column("series", INTEGER, primary_key=True),
+        Column("since", INTEGER, nullable=False),
+        sqlite_strict=True,
+    )
+
+
 def _registry(tables: MetaData) -> None:
     Table(
         "registry_meta",
@@ -257,5 +344,6 @@ TABLES = {
     "compression": _compression,
     "expiry": _expiry,
     "history": _history,
+    "series": _series,
     "tags": _tags,
 }

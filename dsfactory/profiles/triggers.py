@@ -144,4 +144,5 @@ BY_FEATURE: Mapping[str, tuple[str, ...]] = {
     "history": (ENTRY_INSERT_HISTORY, ENTRY_UPDATE_HISTORY, ENTRY_DELETE_HISTORY),
     "tags": (ENTRY_DELETE_TAGS, ENTRY_UPDATE_TAGS),
     "registry": (),
+    "series": (),
 }

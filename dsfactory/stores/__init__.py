@@ -15,9 +15,9 @@ from dsfactory.stores.kinds import (
     CacheStore,
     ConfigStore,
     CustomStore,
-    MetricsStore,
     StateStore,
 )
+from dsfactory.stores.metrics import MetricsStore
 from dsfactory.stores.probing import file_probes, store_health
 from dsfactory.stores.store import DOCUMENT, DataStore, Rollback
 from dsfactory.stores.versions import Difference

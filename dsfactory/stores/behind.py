@@ -95,19 +95,20 @@ class Behind:
         if self._waiting or self._leaving:
             self.flush()
 
-    def flush(self) -> None:
-        """Commit everything that waited when this was called; raise why that failed.
+    def flush(self) -> int:
+        """Commit everything that waited when this was called; return how much that was.
 
-        What could not be committed waits on. Inside of a transaction of this thread nothing
-        happens: the file is locked for what others have waiting.
+        Raises why that failed; what could not be committed waits on. Inside of a transaction of
+        this thread nothing happens: the file is locked for what others have waiting.
         """
         if self._in_transaction():
-            return
+            return 0
         with self._flushing:
             with self._lock:
                 self._leaving = self._waiting  # before it is emptied: see find()
                 self._waiting = {}
                 self._bytes = 0
+            count = len(self._leaving)
             try:
                 self._commit_leaving()
             except DataStoreError as error:
@@ -115,6 +116,7 @@ class Behind:
                 self._take_back()
                 raise
             self._failure, self._untold = None, False
+        return count
 
     def _commit_leaving(self) -> None:
         leaving = self._leaving

@@ -32,6 +32,29 @@ REPAIRS = {
         FROM entry WHERE id NOT IN (SELECT entry_id FROM access)
         """,
     ),
+    "series": (
+        "DELETE FROM block WHERE series NOT IN (SELECT id FROM series)",
+        "DELETE FROM rollup WHERE series NOT IN (SELECT id FROM series)",
+        "DELETE FROM rollup_due WHERE series NOT IN (SELECT id FROM series)",
+        """
+        DELETE FROM piece WHERE id NOT IN (
+          WITH RECURSIVE owned (id, last) AS (
+            SELECT piece, piece + pieces - 1 FROM block WHERE piece > 0
+            UNION ALL SELECT piece, piece + pieces - 1 FROM rollup WHERE piece > 0
+            UNION ALL SELECT id + 1, last FROM owned WHERE id < last
+          ) SELECT id FROM owned
+        )
+        """,
+        """
+        DELETE FROM draft WHERE id NOT IN (
+          WITH RECURSIVE owned (id, last) AS (
+            SELECT -piece, pieces - piece - 1 FROM block WHERE piece < 0
+            UNION ALL SELECT -piece, pieces - piece - 1 FROM rollup WHERE piece < 0
+            UNION ALL SELECT id + 1, last FROM owned WHERE id < last
+          ) SELECT id FROM owned
+        )
+        """,
+    ),
     "tags": ("DELETE FROM tag WHERE entry_id NOT IN (SELECT id FROM entry)",),
 }
 
@@ -44,7 +67,7 @@ def violations(
         try:
             yield from _unsound(snapshot)
             yield from _broken(snapshot, features)
-            yield from undecodable(snapshot, values)
+            yield from _undecodable(snapshot, values)
         except CorruptError as error:
             yield Violation(SOUND, str(error))
 
@@ -61,8 +84,7 @@ def _broken(reading: Reading, features: Iterable[str]) -> Iterator[Violation]:
             yield Violation(invariant.name, str(detail))
 
 
-def undecodable(reading: Reading, values: Values[Any]) -> Iterator[Violation]:
-    """Yield an entry each whose value cannot be decoded."""
+def _undecodable(reading: Reading, values: Values[Any]) -> Iterator[Violation]:
     last = 0
     while rows := reading.rows(sql.EVERYTHING, (last, _PAGE_ROWS)):
         for entry_id, stored, unpacked_bytes in rows:

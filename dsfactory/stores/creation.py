@@ -28,7 +28,7 @@ from dsfactory.errors import (
 )
 from dsfactory.model import Kind
 from dsfactory.options import StoreOptions
-from dsfactory.profiles import PROFILES, Profile, ddl, kind_of, stamp
+from dsfactory.profiles import PROFILES, Profile, contents, ddl, kind_of, stamp
 from dsfactory.stores import sql
 
 HEADER = "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version"
@@ -73,7 +73,7 @@ def create_file(
         path,
         [
             *stamp(profile),
-            *((statement, ()) for statement in ddl(who.features)),
+            *((statement, ()) for statement in ddl(contents(who.kind, who.features))),
             (sql.NEW_META, meta),
         ],
         Identity(profile.application_id, profile.revision),

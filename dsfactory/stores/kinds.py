@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from dsfactory.model import Kind
+from dsfactory.stores.metrics import MetricsStore
 from dsfactory.stores.store import DataStore
 from dsfactory.stores.versions import VersionedStore
 
@@ -14,10 +15,6 @@ T = TypeVar("T")
 
 class ConfigStore(VersionedStore[T]):
     """Validated settings: every save is a version that can be read, compared and restored."""
-
-
-class MetricsStore(DataStore[T]):
-    """High-volume samples and events that expire by themselves (after 30 days)."""
 
 
 class CacheStore(DataStore[T]):

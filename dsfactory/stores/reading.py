@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from threading import get_ident
 from typing import Any, TypeVar, overload
 
+from dsfactory.checks import checked_count
 from dsfactory.clock import NS_PER_MS, ticks_ns
 from dsfactory.codecs import is_unchangeable
 from dsfactory.engine import Row
 from dsfactory.errors import KeyAbsentError, OptionTypeError
 from dsfactory.keys import checked_key, shown_key
 from dsfactory.model import Entry, Key
-from dsfactory.options import checked_count
 from dsfactory.stores import sql
 from dsfactory.stores.core import StoreCore
 from dsfactory.stores.hot import FOREVER, UNKNOWN, Table

@@ -16,11 +16,20 @@ from collections.abc import (
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from dsfactory.checks import checked_count
 from dsfactory.engine import pinned_by
 from dsfactory.engine.files import file_size
 from dsfactory.errors import BusyError, FeatureError, StorageError
-from dsfactory.model import Backup, Key, StoreHealth, StoreMetrics, StoreStats, Violation
-from dsfactory.options import checked_count
+from dsfactory.model import (
+    Backup,
+    Key,
+    Probe,
+    StoreHealth,
+    StoreMetrics,
+    StoreStats,
+    Violation,
+)
+from dsfactory.profiles import contents
 from dsfactory.stores import checking, probing, sql
 from dsfactory.stores.batch import Batch, Step
 from dsfactory.stores.computing import ComputingStore
@@ -175,7 +184,7 @@ class DataStore(ComputingStore[T], MutableMapping[Key, T]):
 
         Reads the whole store, as it was at one moment; an empty list means that all is well.
         """
-        features = self.options.features
+        features = contents(self.kind, self.options.features)
         return list(checking.violations(self._database, self._values, features))
 
     def repair(self) -> list[Violation]:
@@ -184,7 +193,7 @@ class DataStore(ComputingStore[T], MutableMapping[Key, T]):
         For stores that another program wrote to. Damaged pages and values cannot be mended.
         """
         with self._database.write() as tx:
-            checking.repair(tx, self.options.features)
+            checking.repair(tx, contents(self.kind, self.options.features))
         return self.check()
 
     def health_check(self) -> StoreHealth:
@@ -193,9 +202,11 @@ class DataStore(ComputingStore[T], MutableMapping[Key, T]):
         Asks through connections of its own and moves none of the store's counters.
         """
         health = probing.store_health(self._parts)
-        if self._behind is None:
-            return health
-        return dataclasses.replace(health, probes=(*health.probes, self._behind.probe()))
+        return dataclasses.replace(health, probes=(*health.probes, *self.own_probes()))
+
+    def own_probes(self) -> list[Probe]:
+        """Return what only the open store can say of itself, beside what its file says."""
+        return [] if self._behind is None else [self._behind.probe()]
 
     def backup(self, reason: str = "manual", tags: Iterable[str] = ()) -> Backup:
         """Copy the store while everybody goes on writing, and return the backup.
@@ -219,14 +230,13 @@ class DataStore(ComputingStore[T], MutableMapping[Key, T]):
         freed = checking.give_back(self._database)
         return self._database.checkpoint(truncate=True), freed
 
-    def flush(self) -> None:
-        """Commit the sets that wait because of write_behind; raise why that failed.
+    def flush(self) -> int:
+        """Commit the sets that wait because of write_behind; return how many.
 
-        What could not be committed waits on. Without write_behind nothing ever waits. Inside of
-        a transaction of this thread nothing happens.
+        Raises why that failed; what could not be committed waits on. Without write_behind
+        nothing ever waits. Inside of a transaction of this thread nothing happens.
         """
-        if self._behind is not None:
-            self._behind.flush()
+        return 0 if self._behind is None else self._behind.flush()
 
     # -- the end
 

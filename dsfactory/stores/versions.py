@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from dsfactory.checks import checked_count
 from dsfactory.codecs import Codec, codec_for
 from dsfactory.durations import Duration
 from dsfactory.errors import DataStoreError, FeatureError
 from dsfactory.keys import checked_key
 from dsfactory.model import Key, Version
-from dsfactory.options import checked_count
 from dsfactory.stores import sql
 from dsfactory.stores.history import History
 from dsfactory.stores.monitor import measured

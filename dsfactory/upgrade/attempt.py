@@ -93,7 +93,7 @@ class Attempt:
         free = examining.declared(plan.lineage, plan.steps)
         if plan.lineage.ours:
             return free
-        return free | (set(rows) - examining.our_tables(self._target.features))
+        return free | (set(rows) - examining.our_tables(self._target.kind, self._target.features))
 
     def _mark(self, plans: Plans) -> None:
         ours = plans.ours

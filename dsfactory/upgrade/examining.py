@@ -15,7 +15,7 @@ import apsw
 
 from dsfactory.engine import Connection
 from dsfactory.engine.counting import ORPHANS, row_counts
-from dsfactory.profiles import ddl, invariants, registry_ddl
+from dsfactory.profiles import contents, ddl, invariants, registry_ddl
 from dsfactory.upgrade.scripts import Lineage
 
 SCHEMA = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
@@ -38,7 +38,7 @@ def findings(connection: Connection, kind: str, features: tuple[str, ...]) -> Fi
     return Findings(
         row_counts(connection),
         {f"{child} -> {parent}": int(str(count)) for child, parent, count in orphans},
-        {} if kind == "registry" else _violations(connection, features),
+        {} if kind == "registry" else _violations(connection, contents(kind, features)),
     )
 
 
@@ -114,7 +114,7 @@ def _broken_objects(connection: Connection) -> list[str]:
 
 def unlike_new(connection: Connection, kind: str, features: tuple[str, ...]) -> list[str]:
     """Return where a file at head is not what a new file would be."""
-    expected = _schema(registry_ddl() if kind == "registry" else ddl(features))
+    expected = _schema(registry_ddl() if kind == "registry" else ddl(contents(kind, features)))
     actual = {str(name): normal(str(sql)) for name, sql in connection.execute(SCHEMA).fetchall()}
     return [
         f"{name} is {'altered' if name in actual else 'missing'}"
@@ -123,9 +123,9 @@ def unlike_new(connection: Connection, kind: str, features: tuple[str, ...]) -> 
     ]
 
 
-def our_tables(features: tuple[str, ...]) -> set[str]:
-    """Return the names of everything that a store with *features* has of ours."""
-    return set(_schema(ddl(features)))
+def our_tables(kind: str, features: tuple[str, ...]) -> set[str]:
+    """Return the names of everything that a *kind* store with *features* has of ours."""
+    return set(_schema(ddl(contents(kind, features))))
 
 
 _NAME = re.compile(r'CREATE (?:UNIQUE )?(?:TABLE|INDEX|TRIGGER|VIEW) "?(\w+)"?', re.IGNORECASE)

@@ -29,7 +29,7 @@ _NAME = re.compile(r"CREATE (?:TRIGGER|VIEW) (\w+)")
 
 def rendered() -> str:
     """Return the text of frozen.py."""
-    everything = made("custom")
+    everything = made("custom") | made("metrics")
     lines = [HEAD, *_feature("registry", list(made("registry").values()))]
     for feature in TABLES:
         wanted = names(feature)

@@ -27,7 +27,7 @@ REFUSED = [
     ("keep_within", -1),
     ("keep_within_hourly", "7"),
     ("keep_within_daily", float("nan")),
-    ("keep_within_weekly", "7y"),
+    ("keep_within_weekly", "7q"),
     ("keep_within_monthly", timedelta(0)),
     ("keep_within_yearly", True),
     ("keep_tags", "a"),

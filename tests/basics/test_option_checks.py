@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dsfactory import options
 from dsfactory.errors import OptionError, OptionTypeError
 from dsfactory.model import FEATURES, Kind
-from dsfactory.options import CHECKS, STRUCTURAL, StoreOptions
+from dsfactory.options import CHECKS, ONLY, STRUCTURAL, StoreOptions
 
 NAN, INFINITE = float("nan"), float("inf")
 DAY = 86_400_000
@@ -34,6 +34,7 @@ LEAST = {
     "hot_entries": 0,
     "hot_bytes": 0,
     "max_wal_bytes": 16 * 1024 * 1024,
+    "max_series": 1,
 }
 MOST = {
     "compression_threshold": 2**53,
@@ -49,10 +50,11 @@ MOST = {
     "hot_entries": 2**53,
     "hot_bytes": 2**53,
     "max_wal_bytes": 2**53,
+    "max_series": 2**53,
 }
 UNLIMITED = ("max_entries", "max_bytes", "max_versions", "backup_max_bytes")
 FLAGS = ("page_checksums", "compression", "auto_cleanup", "backup_compression")
-DURATIONS = ("ttl", "backup_retention", "backup_every")
+DURATIONS = ("ttl", "backup_retention", "backup_every", "write_window")
 CHOICES = {
     "codec": ("json", "msgpack", "raw"),
     "synchronous": ("FULL", "NORMAL"),
@@ -60,12 +62,18 @@ CHOICES = {
     "on_corruption": ("raise", "restore"),
     "policy": ("lru", "fifo", "lfu", "sieve", "s3fifo", "none"),
 }
-ELSEWHERE = {"backup_keep", "pitr", "write_behind"}  # test_backup_options.py, tests/backup
+ELSEWHERE = {
+    "backup_keep",
+    "pitr",
+    "rollups",
+    "write_behind",
+}  # test_backup_options.py, tests/backup
 
 
 def check(name: str, value: Any) -> Any:
-    """*value* as a custom store would take it for the option *name*."""
-    return options.checked(Kind.CUSTOM, {name: value})[name]
+    """*value* as a store that has the option *name* would take it."""
+    kind = ONLY[name][0] if name in ONLY else Kind.CUSTOM
+    return options.checked(kind, {name: value})[name]
 
 
 def refusal(name: str, value: Any, error: type[OptionError] = OptionError) -> OptionError:
@@ -321,10 +329,10 @@ def test_options_through_json(kind: Kind) -> None:
 @given(
     st.fixed_dictionaries(
         {},
-        optional={name: st.integers(LEAST[name], MOST[name]) for name in LEAST}
+        optional={n: st.integers(LEAST[n], MOST[n]) for n in LEAST if n not in ONLY}
         | dict.fromkeys(FLAGS, st.booleans())
         | {name: st.sampled_from(words) for name, words in CHOICES.items()}
-        | dict.fromkeys(DURATIONS, st.integers(1, 10**12))
+        | {n: st.integers(1, 10**12) for n in DURATIONS if n not in ONLY}
         | {"features": st.sets(st.sampled_from(sorted(FEATURES)))},
     )
 )

@@ -9,18 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import zstandard
 
 from dsfactory import options as option_table
 from dsfactory.codecs import codec_for, train_dictionary
-from dsfactory.engine import Connection, Identity, create_database
+from dsfactory.engine import Connection, Identity, Transaction, create_database
 from dsfactory.engine.checksums import available
 from dsfactory.engine.files import remove_database
 from dsfactory.model import Kind
 from dsfactory.options import StoreOptions
 from dsfactory.profiles import PROFILES, REGISTRY
+from dsfactory.series import journal
+from dsfactory.series.samples import columns
+from dsfactory.series.sealing import Sealer
+from dsfactory.series.sql import ADD_SERIES
 from dsfactory.stores.sql import NEW_META
 from dsfactory.stores.values import Values
 from dsfactory.upgrade.running import Run
@@ -55,6 +60,7 @@ INSERT INTO store (id, name, kind, path, options, value_type, revision, created_
   health_at, health)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7, ?7, 'healthy')
 """
+HAS_SERIES = "SELECT 1 FROM sqlite_schema WHERE name = 'series'"
 NEW_LEASE = "INSERT INTO lease (name, owner, expires_at) VALUES ('maintenance', 'nobody', ?1)"
 # As the first release wrote them; later ones know more.
 OPTIONS = '{"codec": "json", "features": ["compression", "tags"], "max_entries": 7}'
@@ -148,9 +154,50 @@ def _fill_store(
     if "tags" in options.features:
         connection.execute(TAG, ("user-001", "one"))
         connection.execute(TAG, ("user-002", "two"))
+    if connection.execute(HAS_SERIES).fetchall():
+        _record(connection)
     if "history" in options.features:
         connection.execute(FIX_TIME, (MADE_AT + 6,))
         connection.execute(SIGN)
+
+
+def series() -> dict[str, tuple[list[int], list[float]]]:
+    """The numeric series of metrics files: sealed, sealed with jitter, and not yet sealed."""
+    times = [MADE_AT + 10_000 * n for n in range(5000)]
+    return {
+        "gauge": (times, [round(20 + (n * 7919 % 97) / 100, 2) for n in range(5000)]),
+        "jitter": ([t + t // 10_000 * 7 % 50 for t in times], [n / 3 for n in range(5000)]),
+        "recent": (times[:20], [float(n) for n in range(20)]),
+    }
+
+
+def _record(connection: Connection) -> None:
+    """Put the numeric series into the file of a revision that has them."""
+    tx = cast("Transaction", _Direct(connection))
+    for number, (name, (times, values)) in enumerate(series().items(), start=1):
+        connection.execute(ADD_SERIES, (name, '{"host":"a"}', "gauge", "", MADE_AT)).fetchall()
+        if name == "recent":
+            journal.write(tx, np.full(len(times), number, np.int32), columns(values, times))
+        else:
+            Sealer(tx, rollups=False).seal(number, columns(values, times))
+
+
+class _Direct:
+    """What sealing needs of a transaction, on a bare connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.now = MADE_AT
+
+    def rows(self, sql: str, parameters: Any = ()) -> Any:
+        """Run one statement."""
+        return self.connection.execute(sql, parameters).fetchall()
+
+    run = rows
+
+    def many(self, sql: str, parameters: Any) -> Any:
+        """Run one statement for each."""
+        return self.connection.executemany(sql, parameters).fetchall()
 
 
 def _put(

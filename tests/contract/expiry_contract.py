@@ -39,7 +39,7 @@ REFUSED = {
     "negative text": "-5m",
     "empty": "",
     "no unit": "5",
-    "unknown unit": "5y",
+    "unknown unit": "5q",
     "fraction": "1.5h",
     "words": "soon",
     "digits of another script": "٣d",

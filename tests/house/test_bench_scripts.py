@@ -26,6 +26,8 @@ SHORT = {
     "behind": ("--rounds", "1", "--sets", "100"),
     "hot": ("--rounds", "1", "--entries", "100"),
     "watch": ("--events", "5", "--entries", "10", "--idle", "0.1"),
+    "metrics": ("--samples", "4000", "--series", "4"),
+    "metrics-queries": ["--series", "8", "--days", "1", "--rounds", "1", "--growth", "4000"],
     "mmap": ("--rounds", "1", "--megabytes", "1"),
     "backup": ("--rounds", "1", "--rows", "500", "--seconds", "0.2", "--plans", "500"),
     "retention": ("--rounds", "1", "--backups", "500"),

@@ -10,8 +10,9 @@ import apsw
 import pytest
 
 import dsfactory as ds
+from dsfactory.model import FEATURES
 from dsfactory.options import BY_KIND
-from dsfactory.profiles import PROFILES, REGISTRY, ddl, registry_ddl
+from dsfactory.profiles import PROFILES, REGISTRY, contents, ddl, registry_ddl
 from dsfactory.profiles.kinds import VERSION_TABLE
 from dsfactory.profiles.tables import TABLES, metadata, registry_metadata
 from dsfactory.profiles.triggers import BY_FEATURE
@@ -47,8 +48,8 @@ def schema(path: Path) -> dict[str, str]:
 def fresh(kind: str) -> dict[str, str]:
     """Every object of a new file."""
     connection = apsw.Connection(":memory:")
-    features = freezing.TABLES if kind == "custom" else BY_KIND[ds.Kind(kind)]["features"]
-    for statement in [VERSION_TABLE, *ddl(features)]:
+    features = FEATURES if kind == "custom" else BY_KIND[ds.Kind(kind)]["features"]
+    for statement in [VERSION_TABLE, *ddl(contents(kind, features))]:
         connection.execute(statement)
     return {str(name): str(sql) for name, sql in connection.execute(SCHEMA)}
 
@@ -133,7 +134,8 @@ def rendered(tables: object) -> dict[str, str]:
 
 def test_metadata_and_triggers_equal_migrations() -> None:
     """Tables of the metadata and the text of triggers are what the migrations make."""
-    made = {name: normal(sql) for name, sql in freezing.made("custom").items()}
+    everything = freezing.made("custom") | freezing.made("metrics")
+    made = {name: normal(sql) for name, sql in everything.items()}
     texts = [normal(sql) for statements in BY_FEATURE.values() for sql in statements]
     expected = rendered(metadata(set(TABLES) - {"entry"}))
     assert {name: sql for name, sql in made.items() if name in expected} == expected

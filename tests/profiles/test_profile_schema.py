@@ -85,11 +85,12 @@ class TestFrozen:
 
     def test_every_feature(self) -> None:
         """Whatever a store may choose has its place in the metadata and in the frozen DDL."""
-        assert set(TABLES) == {"entry", *FEATURES}
-        assert set(frozen.STATEMENTS) == {"registry", "entry", *FEATURES}
+        assert set(TABLES) == {"entry", "series", *FEATURES}
+        assert set(frozen.STATEMENTS) == {"registry", "entry", "series", *FEATURES}
         frozen_once = [sql for sqls in frozen.STATEMENTS.values() for sql in sqls]
-        assert len(set(ddl(FEATURES))) == len(ddl(FEATURES))
-        assert set(ddl(FEATURES)) | set(registry_ddl()) == set(frozen_once)
+        everything = ddl([*FEATURES, "series"])
+        assert len(set(everything)) == len(everything)
+        assert set(everything) | set(registry_ddl()) == set(frozen_once)
 
 
 @pytest.mark.parametrize("features", COMBINATIONS, ids=lambda chosen: "+".join(chosen) or "-")

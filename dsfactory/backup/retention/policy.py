@@ -14,9 +14,10 @@ from typing import NamedTuple
 from dsfactory.backup.retention.choosing import choose
 from dsfactory.backup.retention.cutting import Cutting
 from dsfactory.backup.retention.verdicts import Verdict, protect, settle, verdicts_on
+from dsfactory.checks import KEEP_CHECKS, LIMIT_CHECKS, checked_count
 from dsfactory.durations import Duration, duration_ms
 from dsfactory.model import Backup
-from dsfactory.options import DAY_MS, KEEP_CHECKS, LIMIT_CHECKS, StoreOptions, checked_count
+from dsfactory.options import DAY_MS, StoreOptions
 
 
 @dataclass(frozen=True, kw_only=True)

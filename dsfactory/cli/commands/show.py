@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from dsfactory import options as option_table
+from dsfactory.checks import LARGEST_COUNT
 from dsfactory.cli import pages
 from dsfactory.cli.commands.stats import stats_object
 from dsfactory.cli.commands.stores import as_object
@@ -15,7 +16,6 @@ from dsfactory.cli.opening import existing_factory, json_option, required_record
 from dsfactory.cli.units import shown_bytes, shown_count, shown_moment, shown_ratio
 from dsfactory.clock import END_OF_TIME
 from dsfactory.model import StoreRecord, StoreStats
-from dsfactory.options import LARGEST_COUNT
 
 
 @click.command("show")

@@ -8,7 +8,13 @@ from dsfactory.model import FEATURES, Kind
 from dsfactory.options import BY_KIND
 
 # A table that only stores with the feature have; expiry has none of its own.
-SIGNS = {"access": "access", "compression": "dictionary", "history": "history", "tags": "tag"}
+SIGNS = {
+    "access": "access",
+    "compression": "dictionary",
+    "history": "history",
+    "series": "block",
+    "tags": "tag",
+}
 TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table'"
 
 

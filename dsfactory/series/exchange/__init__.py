@@ -1,0 +1,1 @@
+"""Samples in and out of a store: Prometheus' text, OpenMetrics, CSV, JSON lines, Arrow, Parquet."""
