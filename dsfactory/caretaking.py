@@ -140,7 +140,10 @@ class Caretaker:
 
     def _entries(self, record: StoreRecord) -> int:
         try:
-            with self._shelf.borrowed(record.name) as store:
+            held = self._shelf.opened(record.name)
+            if held is not None:
+                return len(held)
+            with self._shelf.looked_at(record.name) as store:
                 return len(store)
         except DataStoreError:
             return 0  # the health check says why

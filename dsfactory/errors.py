@@ -51,12 +51,18 @@
     |-- UpgradeError                        12  the file is at the revision where it was
     |   |-- LineageError                        the migrations: two heads, an unknown revision
     |   `-- UpgradeFailedError                  a step failed, and what it did was undone
-    `-- BackupError                         13  a backup; the store itself is as it was
-        |-- BackupAbsentError     KeyError      no such backup, or a file of it is missing
-        |-- BackupDamagedError                  what was kept is not what was written
-        |-- BackupPlaceError      OSError       where backups are kept: out of reach, full
-        |-- BackupSealedError                   encrypted, and no identity at hand opens it
-        `-- RestoreRefusedError                 restoring would overwrite, or is not possible
+    |-- BackupError                         13  a backup; the store itself is as it was
+    |   |-- BackupAbsentError     KeyError      no such backup, or a file of it is missing
+    |   |-- BackupDamagedError                  what was kept is not what was written
+    |   |-- BackupPlaceError      OSError       where backups are kept: out of reach, full
+    |   |-- BackupSealedError                   encrypted, and no identity at hand opens it
+    |   `-- RestoreRefusedError                 restoring would overwrite, or is not possible
+    `-- ServiceError                        14  a service refused what it was asked for
+        |-- ConfigurationError    ValueError    a setting, a rule, a file or a variable
+        |-- LimitExceededError                  a rate limit is reached; facts: decision
+        |-- PersonalityError      ValueError    a style note or a trait
+        `-- PreferenceError       ValueError    a preference, alias, schedule or bulk operation
+            `-- AliasTakenError                 the user has an alias of that name
 
 A message says what happened, to what, and what to do. Facts (name, path, limit, sizes) are in
 ``facts``; a stored value never is.
@@ -346,3 +352,29 @@ class BackupSealedError(BackupError):
 
 class RestoreRefusedError(BackupError):
     """Restoring would overwrite what nobody said may go, or is not possible to that moment."""
+
+
+class ServiceError(DataStoreError):
+    """A service refused what it was asked for; nothing was written."""
+
+    exit_code = 14
+
+
+class ConfigurationError(ServiceError, ValueError):
+    """A setting, a cross-field rule, a file or a variable; facts: field, type and rule."""
+
+
+class LimitExceededError(ServiceError):
+    """A rate limit is reached; facts: limiter, key, decision and retry_after_ms (None: never)."""
+
+
+class PersonalityError(ServiceError, ValueError):
+    """A style note or a trait; facts: field, type and rule."""
+
+
+class PreferenceError(ServiceError, ValueError):
+    """A preference, alias, schedule or bulk operation; facts: field, type and rule."""
+
+
+class AliasTakenError(PreferenceError):
+    """The user has another alias of that name; nothing is overwritten silently."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import threading
@@ -123,7 +124,7 @@ class DataStoreFactory(SafekeepingFactory):
         checked_choice("upgrade", upgrade, POLICIES)
         interval_ms = duration_ms(maintenance_interval, "maintenance_interval")
         self.root = private_directory(checked_root(root))
-        clock = clock or SystemClock()
+        clock = self._clock = clock or SystemClock()
         stores_root = private_directory(self.root / STORES)
         self._upgrader = Upgrader(self.root, clock, upgrade)
         self._registry = Registry(self.root / METADATA, clock, self._upgrader.registry_behind)
@@ -266,6 +267,14 @@ class DataStoreFactory(SafekeepingFactory):
             record = self._registry.require(name)
             return self._shelf.take(record.kind, name, schema, None, {})
 
+    def look(self, name: str) -> contextlib.AbstractContextManager[DataStore[Any]]:
+        """Lend the store *name* with plain values, for reading only.
+
+        Nothing is upgraded, mended, noted or written; writes raise ReadOnlyError.
+        """
+        self._require_open()
+        return self._shelf.looked_at(checked_name(name))
+
     def _take(
         self,
         kind: Kind,
@@ -377,6 +386,11 @@ class DataStoreFactory(SafekeepingFactory):
         return self._config.backup
 
     # -- the end
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that everything of this factory goes by."""
+        return self._clock
 
     @property
     def closed(self) -> bool:

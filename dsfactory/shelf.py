@@ -210,8 +210,22 @@ class Shelf:
         schema: Any,
         closed: Callable[[], None] = lambda: None,
     ) -> DataStore[Any]:
+        parts = self._parts(record, options, schema, closed)
+        try:
+            return self._opened_at_head(parts, record)
+        except (CorruptError, ForeignFileError) as error:
+            self._hands.mend(dataclasses.replace(record, options=options), error)
+            return self._opened_at_head(parts, record)
+
+    def _parts(
+        self,
+        record: StoreRecord,
+        options: StoreOptions,
+        schema: Any,
+        closed: Callable[[], None],
+    ) -> StoreParts[Any]:
         profile = PROFILES[record.kind]
-        parts: StoreParts[Any] = StoreParts(
+        return StoreParts(
             id=record.id,
             name=record.name,
             kind=record.kind,
@@ -224,11 +238,6 @@ class Shelf:
             closed=closed,
             backup=functools.partial(self._hands.backup, record.name),
         )
-        try:
-            return self._opened_at_head(parts, record)
-        except (CorruptError, ForeignFileError) as error:
-            self._hands.mend(dataclasses.replace(record, options=options), error)
-            return self._opened_at_head(parts, record)
 
     def _opened_at_head(self, parts: StoreParts[Any], record: StoreRecord) -> DataStore[Any]:
         try:
@@ -250,6 +259,19 @@ class Shelf:
             return
         record = self._registry.require(name)
         store = self._handle(record, record.options, None)
+        try:
+            yield store
+        finally:
+            store.close()
+
+    @contextlib.contextmanager
+    def looked_at(self, name: str) -> Iterator[DataStore[Any]]:
+        """Lend a handle of its own that writes nothing: no upgrade, no mending, no notes."""
+        record = self._registry.require(name)
+        # Not for one look: a mapping of the WAL-index, a thread, a journal.
+        quiet = record.options._replace(hot_entries=0, write_behind=None, pitr=None)
+        parts = self._parts(record, quiet, None, lambda: None)
+        store = CLASSES[record.kind](dataclasses.replace(parts, looking=True))
         try:
             yield store
         finally:

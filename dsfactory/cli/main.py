@@ -14,19 +14,20 @@ from dsfactory.cli.lazy import LazyGroup
 
 EPILOG = """\b
 The directory of the stores is --root, else DSFACTORY_ROOT, else the user's
-data directory. Every command takes --json for programs. Values and keys are
-never shown: they may be secrets.
+data directory. Every command takes --json for programs. Values are shown only
+by commands that are asked for them, with what is named like a secret masked
+(--reveal). Keys: user:7 is text, int:7 and hex:00ff say what they are.
 
 \b
 Exit codes:
    0  done                             7  busy: somebody else writes
-   1  something is unhealthy           8  the disk or the file system
+   1  something has to be mended       8  the disk or the file system
    2  asked for what is not allowed    9  a file is not what it should be
    3  a value was refused             10  used at the wrong moment
    4  what was asked for is absent    11  SQLite or Python is not fit
    5  a conflict                      12  an upgrade failed and was undone
    6  a store is full                 13  a backup
-                                      70  a bug: please report it
+  14  a service refused               70  a bug: please report it
 """
 
 

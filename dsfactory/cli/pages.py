@@ -53,6 +53,11 @@ def verdict(ok: bool) -> Text:
     return Text("well", style="green") if ok else Text("SICK", style="bold red")
 
 
+def styled(text: str, style: str) -> Text:
+    """Return *text* in a style of rich's."""
+    return Text(text, style=style)
+
+
 def print_json(value: Mapping[str, Any]) -> None:
     """Print *value* as JSON; frozen records become objects, paths text."""
     click.echo(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))

@@ -73,6 +73,19 @@ class CheckedCodec(Codec[T]):
             self._report(self._complaint(error))
         return value
 
+    def value_of(self, plain: Any) -> T:
+        """Return the value that *plain* says: dicts, lists and scalars, as decoded of a file.
+
+        Raises ValueShapeError or ValueTooDeepError when it is none of the type.
+        """
+        try:
+            value: T = self._read(self._wire.encode(plain))
+        except RecursionError:
+            self._refuse_depth()
+        except _REFUSALS as error:
+            self._refuse(self._complaint(error))
+        return value
+
     def _compare(self, value: T, back: T) -> None:
         try:
             if self._trusts_equality and back == value:

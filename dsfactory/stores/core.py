@@ -12,7 +12,13 @@ from dsfactory.codecs import Codec
 from dsfactory.durations import Duration, duration_ms
 from dsfactory.engine import Database, Retry, Transaction
 from dsfactory.engine.watch import Watch
-from dsfactory.errors import FeatureError, OptionError, OptionTypeError, StoreFullError
+from dsfactory.errors import (
+    FeatureError,
+    OptionError,
+    OptionTypeError,
+    ReadOnlyError,
+    StoreFullError,
+)
 from dsfactory.model import Backup, Key, Kind, OperationEvent
 from dsfactory.options import RECORDABLE, StoreOptions
 from dsfactory.stores import bulk, journal, sql
@@ -49,6 +55,20 @@ class StoreParts(Generic[T]):
     """Called once when the store was closed."""
     backup: Callable[[str, Iterable[str]], Backup] | None = None
     """Takes a backup, given the reason and the tags; None for a store without a factory."""
+    looking: bool = False
+    """Whether nothing may be written, not even notes about use and time at the end."""
+
+
+class _OnlyLooking:
+    """Refuses every write transaction of a store that is only looked at."""
+
+    def begun(self, transaction: Transaction) -> None:
+        """Refuse it."""
+        del transaction
+        raise ReadOnlyError("The store was opened for looking. Open it with get_store() to write.")
+
+    def committing(self, transaction: Transaction) -> None:
+        """Never come to, after begun()."""
 
 
 class StoreCore(Generic[T]):
@@ -85,12 +105,15 @@ class StoreCore(Generic[T]):
             ((floor,),) = self._database.rows(sql.CLOCK_FLOOR)
             self._clock.raise_to(floor)
             self._values.attach(self._database, dictionaries="compression" in options.features)
-            self._record()
+            if parts.looking:
+                self._database.join(_OnlyLooking())
+            else:
+                self._record()
         except BaseException:
             self._database.close()
             self._hot.release()
             raise
-        if options.write_behind is not None:
+        if options.write_behind is not None and not parts.looking:
             self._write_behind(options.write_behind)
 
     def _keep_hot(self, parts: StoreParts[T]) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from typing import Generic, NamedTuple, TypeVar
 
+from dsfactory.codecs import Codec
 from dsfactory.engine import Reading, Transaction
 from dsfactory.errors import (
     CorruptValueError,
@@ -112,14 +113,17 @@ class History(Generic[T]):
             return None
         return _sha256(self._values.unpacked(stored, unpacked_bytes))
 
-    def versions(self, reading: Reading, key: Key, limit: int | None) -> list[Version[T]]:
-        """Return the versions of *key*, newest first."""
+    def versions(
+        self, reading: Reading, key: Key, limit: int | None, codec: Codec[T]
+    ) -> list[Version[T]]:
+        """Return the versions of *key*, newest first, their values read by *codec*."""
         rows = reading.rows(sql.HISTORY, (key, -1 if limit is None else limit))
+        unpack = self._values.unpacked
         return [
             Version(
                 version=version,
                 key=found,
-                value=None if value is None else self._values.decode(value, unpacked),
+                value=None if value is None else codec.decode(unpack(value, unpacked)),
                 change=change,
                 changed_at=changed_at,
                 who=who,

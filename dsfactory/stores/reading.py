@@ -251,7 +251,7 @@ class ReadingStore(StoreCore[T]):
         reads page by page: each key comes at most once, and changes made meanwhile may or may
         not show. Inside of a transaction it sees that transaction's state.
         """
-        low, high = _bounds(prefix, start, end)
+        low, high = key_bounds(prefix, start, end)
         left = None if limit is None else checked_count("limit", limit)
         query = sql.BACKWARD if reverse else sql.FORWARD
         return self._decoded(query, low, high, left)
@@ -289,9 +289,10 @@ def absent(key: Key, store: str) -> KeyAbsentError:
     )
 
 
-def _bounds(
+def key_bounds(
     prefix: str | bytes | None, start: Key | None, end: Key | None
 ) -> tuple[Key, Key | None]:
+    """Return the first key within all three bounds, and the first behind them or None."""
     low = FIRST if start is None else checked_key(start)
     high = None if end is None else checked_key(end)
     if prefix is None:
@@ -306,7 +307,7 @@ def _bounds(
 
 def key_range(prefix: str | bytes | None) -> tuple[Key, Key | None]:
     """Return the first key with *prefix*, and the first behind them all or None."""
-    return _bounds(prefix, None, None)
+    return key_bounds(prefix, None, None)
 
 
 def _after_prefix(prefix: str | bytes) -> Key | None:

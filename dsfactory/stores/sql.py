@@ -80,6 +80,21 @@ WHERE expires_at <= ?2
 RETURNING version
 """
 
+# After a PUT of ?1: a version that does not go back (?2), and, of what was not there before, the
+# times at which it was made and changed (?3, ?4; else NULL).
+AS_IT_WAS = """
+UPDATE entry SET
+  version = max(version, ?2), created_at = coalesce(?3, created_at),
+  updated_at = coalesce(?4, updated_at)
+WHERE key = ?1 RETURNING version
+"""
+
+# ?2 the version, ?3 the time or NULL, of the change that the PUT of ?1 left.
+HISTORY_AS_IT_WAS = """
+UPDATE history SET version = ?2, changed_at = coalesce(?3, changed_at)
+WHERE seq = (SELECT max(seq) FROM history WHERE key = ?1)
+"""
+
 # Keeps created_at, expires_at and tags.
 CHANGE = """
 UPDATE entry SET
@@ -115,16 +130,29 @@ SELECT entries - (SELECT count(*) FROM entry WHERE expires_at <= ?1) FROM meta
 CLEAR = "DELETE FROM entry"
 
 # ?1 from which key on (itself only when ?2), ?3 before which key or NULL, ?4 time, ?5 rows.
+# NULL becomes what sorts after every key (1,024 bytes at most): "?3 IS NULL OR key < ?3" bounds no
+# search of the index, and a short range would read on to the end of the table.
 FORWARD = """
 SELECT key, value, unpacked_bytes FROM entry
-WHERE key >= ?1 AND (?2 OR key > ?1) AND (?3 IS NULL OR key < ?3)
+WHERE key >= ?1 AND (?2 OR key > ?1)
+  AND key < ifnull(?3, unhex(replace(hex(zeroblob(1025)), '00', 'ff')))
   AND (expires_at IS NULL OR expires_at > ?4)
 ORDER BY key LIMIT ?5
 """
 
 KEYS_FORWARD = """
 SELECT key FROM entry
-WHERE key >= ?1 AND (?2 OR key > ?1) AND (?3 IS NULL OR key < ?3)
+WHERE key >= ?1 AND (?2 OR key > ?1)
+  AND key < ifnull(?3, unhex(replace(hex(zeroblob(1025)), '00', 'ff')))
+  AND (expires_at IS NULL OR expires_at > ?4)
+ORDER BY key LIMIT ?5
+"""
+
+WHOLE_FORWARD = """
+SELECT key, value, unpacked_bytes, version, created_at, updated_at, expires_at, size_bytes
+FROM entry
+WHERE key >= ?1 AND (?2 OR key > ?1)
+  AND key < ifnull(?3, unhex(replace(hex(zeroblob(1025)), '00', 'ff')))
   AND (expires_at IS NULL OR expires_at > ?4)
 ORDER BY key LIMIT ?5
 """
@@ -132,7 +160,8 @@ ORDER BY key LIMIT ?5
 # The same from the end; ?2 plays no part.
 BACKWARD = """
 SELECT key, value, unpacked_bytes FROM entry
-WHERE key >= ?1 AND (?3 IS NULL OR key < ?3) AND (expires_at IS NULL OR expires_at > ?4)
+WHERE key >= ?1 AND key < ifnull(?3, unhex(replace(hex(zeroblob(1025)), '00', 'ff')))
+  AND (expires_at IS NULL OR expires_at > ?4)
 ORDER BY key DESC LIMIT ?5
 """
 

@@ -32,7 +32,7 @@ from dsfactory.model import (
 from dsfactory.profiles import contents
 from dsfactory.stores import checking, probing, sql
 from dsfactory.stores.batch import Batch, Step
-from dsfactory.stores.computing import ComputingStore
+from dsfactory.stores.carrying import CarryingStore
 from dsfactory.stores.monitor import measured
 from dsfactory.stores.room import sweep
 
@@ -46,7 +46,7 @@ class Rollback(Exception):
     """Raise it inside of ``with store.transaction()`` to undo everything without an error."""
 
 
-class DataStore(ComputingStore[T], MutableMapping[Key, T]):
+class DataStore(CarryingStore[T], MutableMapping[Key, T]):
     """A durable, typed mapping in one SQLite file, shared by threads and processes.
 
     Made by a DataStoreFactory. Every operation is atomic; what it acknowledged is committed.
@@ -258,8 +258,8 @@ class DataStore(ComputingStore[T], MutableMapping[Key, T]):
             self._parts.closed()
 
     def _write_last_notes(self) -> None:
-        if self._database.in_transaction:
-            return  # closing will be refused
+        if self._database.in_transaction or self._parts.looking:
+            return  # closing will be refused; looking leaves no trace
         if self._behind is not None:
             self._behind.close()
         # Notes about use and time only: whoever holds the lock, or a full disk, must not keep

@@ -89,11 +89,18 @@ class VersionedStore(DataStore[T]):
         return self.set(DOCUMENT, value, who=who, why=why)
 
     @measured
-    def history(self, key: Key = DOCUMENT, *, limit: int | None = None) -> list[Version[T]]:
-        """Return the versions of *key*, newest first, deletions included; [] when unknown."""
+    def history(
+        self, key: Key = DOCUMENT, *, limit: int | None = None, plain: bool = False
+    ) -> list[Version[T]]:
+        """Return the versions of *key*, newest first, deletions included; [] when unknown.
+
+        With *plain* the values are dicts, lists and scalars as they are stored, also those that
+        are not of the store's type any more.
+        """
         wanted = None if limit is None else checked_count("limit", limit)
+        codec: Codec[Any] = codec_for(self.options.codec) if plain else self._values.codec
         with self._database.snapshot() as snapshot:
-            return self._past().versions(snapshot, checked_key(key), wanted)
+            return self._past().versions(snapshot, checked_key(key), wanted, codec)
 
     @measured
     def version(self, version: int, key: Key = DOCUMENT) -> T:

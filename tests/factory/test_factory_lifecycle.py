@@ -28,6 +28,7 @@ USES: dict[str, Callable[[ds.DataStoreFactory], object]] = {
     "create_state_store": lambda f: f.create_state_store("new"),
     "create_custom_store": lambda f: f.create_custom_store("new"),
     "get_store": lambda f: f.get_store("x"),
+    "look": lambda f: f.look("x"),
     "get_registered_stores": lambda f: f.get_registered_stores(),
     "get_registered_store": lambda f: f.get_registered_store("x"),
     "unregister_store": lambda f: f.unregister_store("x"),
@@ -48,7 +49,7 @@ USES: dict[str, Callable[[ds.DataStoreFactory], object]] = {
     "rescan_backups": lambda f: f.rescan_backups(),
     "events": lambda f: f.events(),
 }
-ALWAYS = {"close", "closed", "root", "get_factory_config", "get_standard_backup_config"}
+ALWAYS = {"clock", "close", "closed", "root", "get_factory_config", "get_standard_backup_config"}
 OF_CLASS = {"get_instance", "reset_instance"}
 OF_FORKS = {"before_fork", "after_fork_in_parent", "after_fork_in_child"}
 

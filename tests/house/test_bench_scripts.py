@@ -18,6 +18,7 @@ SHORT = {
     "journal": ("--rounds", "1", "--entries", "20"),
     "packs": ("--megabytes", "2", "--nights", "2", "--change", "rows"),
     "hitratio": ("--zipf", "1000", "--size", "20"),
+    "limiter": ("--rounds", "1", "--decisions", "50"),
     "limits": ("--entries", "100", "--rounds", "1"),
     "checksums": ("--rounds", "1", "--entries", "200"),
     "fairness": ("--rounds", "1", "--processes", "2", "--commits", "20"),

@@ -33,6 +33,7 @@ FLOORS = [
     {"caretaking"},
     {"safekeeping"},
     {"factory"},
+    {"services"},
     {"cli"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
@@ -56,6 +57,10 @@ OWNERS = {
     "pyarrow": {"series"},
     "pandas": {"series"},
     "polars": {"series"},
+    "cronsim": {"services"},
+    "tomllib": {"services"},
+    "tomli_w": {"services"},
+    "yaml": {"services"},
 }
 
 # The demonstration's own records are typed values of an application, not of the house.

@@ -29,7 +29,8 @@ def command(name: str, root: Path | None, as_json: bool) -> None:
     """
     with existing_factory(root) as factory:
         record = required_record(factory, name)
-        stats = factory.get_store(name).stats()
+        with factory.look(name) as store:
+            stats = store.stats()
     if as_json:
         options = option_table.as_record(record.options)
         pages.print_json(

@@ -44,7 +44,8 @@ def command(names: tuple[str, ...], root: Path | None, as_json: bool) -> None:
 
 def _stats(factory: DataStoreFactory, name: str) -> StoreStats | DataStoreError:
     try:
-        return factory.get_store(name).stats()
+        with factory.look(name) as store:
+            return store.stats()
     except DataStoreError as error:
         return error
 

@@ -1,0 +1,148 @@
+"""Typed preferences: what a user chose in a scope, the schema's defaults for all the rest."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Generic, TypeVar, get_type_hints
+
+from dsfactory.codecs import codec_for
+from dsfactory.errors import DataStoreError, OptionError, PreferenceError, ValueRefusedError, shown
+from dsfactory.services.preferences.book import Book, Row, key_of, quoted, unquoted
+from dsfactory.services.preferences.rules import checked_name, refused
+
+P = TypeVar("P")
+
+DEFAULT_SCOPE = "default"
+"""The scope of whoever names none."""
+
+AREA = "preference"
+
+
+class Form(Generic[P]):
+    """A dataclass as a set of named preferences with defaults."""
+
+    def __init__(self, schema: type[P]) -> None:
+        if not isinstance(schema, type) or not dataclasses.is_dataclass(schema):
+            raise OptionError(
+                f"schema={shown(schema)} is no dataclass; preferences are the fields of one.",
+                option="schema",
+            )
+        fields = [field for field in dataclasses.fields(schema) if field.init]
+        for field in fields:
+            if field.default is field.default_factory is dataclasses.MISSING:
+                raise OptionError(
+                    f"{schema.__name__}.{field.name} has no default; every preference needs one.",
+                    option="schema",
+                )
+        self._schema: Any = schema
+        self._codec = codec_for("json", schema)
+        self.names = tuple(field.name for field in fields)
+        self._hints = get_type_hints(schema, include_extras=True)
+
+    def read(self, row: Row) -> P:
+        """Return the preferences; names that the schema has no more are left out."""
+        known = {name: value for name, value in row.items() if name in self.names}
+        return self._codec.decode(json.dumps(known))
+
+    def require_known(self, names: Iterable[object]) -> None:
+        """Refuse a name that the schema does not have."""
+        for name in names:
+            if name not in self.names:
+                raise refused(shown(name), name, f"a name of {', '.join(self.names)}")
+
+    def changed(self, row: Row, changes: Mapping[str, object]) -> Row:
+        """Return *row* with *changes*, as plain values; refuses what the schema does not allow."""
+        self.require_known(changes)
+        try:
+            new: P = dataclasses.replace(self.read(row), **changes)  # type: ignore[type-var]
+        except DataStoreError:
+            raise
+        except (TypeError, ValueError) as error:
+            # The schema's own check across fields; its text is the application's.
+            field = ", ".join(changes)
+            raise refused(field, error, f"what {self._schema.__name__} itself accepts") from error
+        try:
+            plain = json.loads(self._codec.encode(new))
+        except ValueRefusedError as error:
+            raise self._explained(error, changes) from None
+        return {name: plain[name] for name in self.names if name in row or name in changes}
+
+    def _explained(
+        self, error: ValueRefusedError, changes: Mapping[str, object]
+    ) -> PreferenceError:
+        """Say of which preference the codec speaks, and what its annotation allows."""
+        path = str(error.facts.get("path", "")).removeprefix("$.")
+        name = path.split(".")[0].split("[")[0]
+        if name not in changes:
+            path, name = ", ".join(changes), next(iter(changes))
+        rule = inspect.formatannotation(self._hints[name])
+        kind = None if path == name else error.facts.get("actual")
+        return refused(path, changes[name], rule, kind)
+
+
+class Choosing(Book, Generic[P]):
+    """Preferences by user and scope."""
+
+    _form: Form[P]
+
+    def get(self, user: str, *, scope: str = DEFAULT_SCOPE) -> P:
+        """Return the user's preferences in *scope*; defaults stand for what was not chosen.
+
+        Of an unknown user or scope all are defaults. A stored choice that the schema allows no
+        more raises CorruptValueError, which names it: reset() it.
+        """
+        return self._form.read(self._row(_key(user, scope)))
+
+    def set(self, user: str, name: str, value: object, *, scope: str = DEFAULT_SCOPE) -> P:
+        """Choose one preference; return all of them. As update()."""
+        return self.update(user, {name: value}, scope=scope)
+
+    def update(self, user: str, changes: Mapping[str, object], *, scope: str = DEFAULT_SCOPE) -> P:
+        """Choose several preferences, all or none; return all of the scope.
+
+        An unknown name, a value of another type and one that the schema refuses raise
+        PreferenceError with the field, the value's type and the rule.
+        """
+        key = _key(user, scope)
+        with self._store.transaction():
+            row = self._form.changed(self._row(key), changes)
+            if row:
+                self._store[key] = row
+        return self._form.read(row)
+
+    def reset(self, user: str, *names: str, scope: str = DEFAULT_SCOPE) -> P:
+        """Go back to the defaults of *names*, or of all; return the preferences."""
+        key = _key(user, scope)
+        self._form.require_known(names)
+        with self._store.transaction():
+            row = self._row(key)
+            row = {name: row[name] for name in row if names and name not in names}
+            if row:
+                self._store[key] = row
+            else:
+                self._store.delete(key)
+        return self._form.read(row)
+
+    def chosen(self, user: str, *, scope: str = DEFAULT_SCOPE) -> dict[str, Any]:
+        """Return what the user chose in *scope*, without the defaults, by name."""
+        row = self._row(_key(user, scope))
+        whole = self._form.read(row)
+        return {name: getattr(whole, name) for name in self._form.names if name in row}
+
+    def scopes(self, user: str) -> list[str]:
+        """Return the scopes in which the user chose anything, in their order."""
+        return list(self._chosen_counts(user))
+
+    def _chosen_counts(self, user: str) -> dict[str, int]:
+        prefix = key_of(AREA, user)
+        return {
+            unquoted(str(key).removeprefix(prefix)): sum(name in self._form.names for name in row)
+            for key, row in self._store.scan(prefix=prefix)
+        }
+
+
+def _key(user: str, scope: str) -> str:
+    return key_of(AREA, user, quoted(checked_name("scope", scope)))
