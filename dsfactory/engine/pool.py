@@ -17,16 +17,18 @@ class ReaderPool:
         """*open_reader* opens one more connection, or raises why none may be opened."""
         self._open_reader = open_reader
         self._gate = threading.Lock()
-        self._idle: deque[apsw.Cursor] = deque()
+        self.idle: deque[apsw.Cursor] = deque()
+        """Who is in a hurry takes one from here by pop(), and lend() when there is none."""
         self._held: deque[apsw.Cursor] = deque()
-        self._back = self._idle
-        self._closed = False
+        self.back = self.idle
+        """Where readers come back to; take_back() when closed."""
+        self.closed = False
         self.opened = 0
 
     def lend(self) -> apsw.Cursor:
         """Return a reader for this thread alone; give it back with take_back()."""
         try:
-            return self._idle.pop()
+            return self.idle.pop()
         except IndexError:
             with self._gate:
                 cursor = self._open_reader()
@@ -35,21 +37,25 @@ class ReaderPool:
 
     def take_back(self, cursor: apsw.Cursor) -> None:
         """Keep *cursor* for the next; close it when the pool was closed meanwhile."""
-        self._back.append(cursor)
-        if self._closed:
-            with self._gate:
-                self._close_idle()
+        self.back.append(cursor)
+        if self.closed:
+            self.close_idle()
 
     def close(self) -> None:
         """Close what is idle now, and what is out when it comes back."""
         with self._gate:
-            self._closed = True
+            self.closed = True
+            self._close_idle()
+
+    def close_idle(self) -> None:
+        """Close those that came back after the end."""
+        with self._gate:
             self._close_idle()
 
     def _close_idle(self) -> None:
         with contextlib.suppress(IndexError):
             while True:
-                self._idle.pop().connection.close(True)
+                self.idle.pop().connection.close(True)
                 self.opened -= 1
 
     # -- forks; see forks.py
@@ -60,17 +66,17 @@ class ReaderPool:
         Threads that read all the time would otherwise never be found without one.
         """
         self._gate.acquire()
-        self._back = self._held
+        self.back = self._held
 
     def open_gate(self) -> None:
         """Let readers be opened and lent again."""
-        self._back = self._idle
-        _move(self._held, self._idle)
+        self.back = self.idle
+        _move(self._held, self.idle)
         self._gate.release()
 
     def all_in(self) -> bool:
         """Whether all readers have come back since the gate was shut."""
-        _move(self._idle, self._held)
+        _move(self.idle, self._held)
         return len(self._held) >= self.opened
 
     def empty(self) -> list[apsw.Cursor]:

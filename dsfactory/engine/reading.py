@@ -80,13 +80,18 @@ class ReadingSide:
             rows = transaction.rows(sql, parameters)
             return rows[0] if rows else None
         readers = self._readers  # a fork meanwhile gives the child another pool
-        cursor = readers.lend()
+        try:
+            cursor = readers.idle.pop()
+        except IndexError:
+            cursor = readers.lend()
         try:
             return cursor.execute(sql, parameters).get  # type: ignore[no-any-return]
         except apsw.Error as error:
             raise self.failure(error) from error
         finally:
-            readers.take_back(cursor)
+            readers.back.append(cursor)
+            if readers.closed:
+                readers.close_idle()
 
     @contextlib.contextmanager
     def reader(self) -> Iterator[apsw.Cursor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self, cast
 
 import apsw
 
@@ -66,6 +66,10 @@ class Observer(Protocol):
 
     def begun(self, transaction: Transaction) -> None:
         """Look at the state before the first change; the write lock is held."""
+        ...
+
+    def alone(self, foreseen: Any) -> None:
+        """Look at the state before a statement that commits itself; no lock is held yet."""
         ...
 
     def committing(self, transaction: Transaction) -> None:

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import mmap
 import os
-import struct
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import apsw
 
@@ -37,21 +37,34 @@ HEADER = slice(0, HEADER_BYTES)
 Token = bytes | int
 """What stays the same until somebody commits: the header, or SQLite's own data_version."""
 
+WORD: Final = "Q"
+"""Six words are compared in half of the time that it takes to copy 48 bytes and compare those."""
+
 MAPPABLE = os.name == "posix"
 """Elsewhere a mapped file hinders SQLite in deleting it."""
 
-_CHANGES = struct.Struct("=I")  # iChange, in the byte order of this machine
-_CHANGES_AT = 8
+_CHANGES = 1
+"""The word that holds iChange, the number of the change, in its first four bytes."""
+
+_SHIFT = 0 if sys.byteorder == "little" else 32
+
 DATA_VERSION = "PRAGMA data_version"
 
 
-def follows(token: Token, earlier: Token) -> bool:
-    """Whether *token* is that of the first commit after *earlier*, with none in between."""
-    if isinstance(token, int) or isinstance(earlier, int):
-        return False  # data_version says that there were some, not how many
-    (number,) = _CHANGES.unpack_from(token, _CHANGES_AT)
-    (before,) = _CHANGES.unpack_from(earlier, _CHANGES_AT)
-    return bool(number == (before + 1) & 0xFFFFFFFF)
+def words_of(token: Token) -> memoryview[int] | None:
+    """Return *token* as Sight.words can be compared with it; None when it never can."""
+    return memoryview(token).cast(WORD) if isinstance(token, bytes) and token else None
+
+
+def follows(header: memoryview[int] | None, earlier: memoryview[int] | None) -> bool:
+    """Whether *header* is that of the first commit after *earlier*, with none in between.
+
+    data_version, which has no header, says that there were some, not how many.
+    """
+    if header is None or earlier is None:
+        return False
+    changes = (header[_CHANGES] >> _SHIFT) - (earlier[_CHANGES] >> _SHIFT)
+    return changes & 0xFFFFFFFF == 1
 
 
 class _Index:
@@ -127,13 +140,15 @@ indexes = _Indexes()
 class Sight:
     """A file while it is watched. When that ends, it shows nothing for good."""
 
-    __slots__ = ("_asked", "_ended", "_index", "_lock", "file", "path", "view")
+    __slots__ = ("_asked", "_ended", "_index", "_lock", "file", "path", "view", "words")
 
     def __init__(self, path: Path, file: Inode) -> None:
         self.path = path
         self.file = file
         self.view: mmap.mmap | bytes = b""
         """To be read in HEADER; empty where there is no mapping, and when this has ended."""
+        self.words: memoryview[int] = memoryview(b"")
+        """The header itself, not a copy; equal to nothing once it is released."""
         self._lock = threading.Lock()
         self._ended = False
         self._index: _Index | None = None
@@ -146,6 +161,7 @@ class Sight:
             self._index = indexes.take(self.path, self.file)
         if self._index is not None:
             self.view = self._index.view
+            self.words = memoryview(self._index.view).cast(WORD)
             return
         asked = open_connection(self.path, settings)
         if forks.file_of(asked) == self.file:
@@ -194,7 +210,7 @@ class Sight:
             self._miss("it was replaced")
 
     def _miss(self, what: str) -> None:
-        self.view = b""
+        self._blind()
         if self._ended:
             return  # SQLite deletes the index when we close
         raise FileMissingError(
@@ -206,12 +222,16 @@ class Sight:
     def end(self) -> None:
         """Show nothing from now on."""
         self._ended = True
-        self.view = b""
+        self._blind()
         with self._lock:
             asked, self._asked = self._asked, None
         if asked is not None:
             with suppress(apsw.CursorClosedError):  # somebody closed it under us
                 asked.connection.close(True)
+
+    def _blind(self) -> None:
+        self.view = b""
+        self.words.release()
 
     def release(self) -> None:
         """Give the mapping back, once this has ended and the connections are closed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import get_ident
 from typing import TypeVar
@@ -13,11 +13,11 @@ import apsw
 
 from dsfactory.clock import pause, ticks_ns
 from dsfactory.engine import wal
-from dsfactory.engine.connection import Settings
+from dsfactory.engine.connection import Row, Settings
 from dsfactory.engine.files import file_size
 from dsfactory.engine.queue import Queue, Retry
 from dsfactory.engine.reading import ReadingSide
-from dsfactory.engine.transaction import Both, Savepoint, Transaction, Witness
+from dsfactory.engine.transaction import Both, Parameters, Savepoint, Transaction, Witness
 from dsfactory.engine.turns import Place, Step, Turns
 from dsfactory.errors import (
     BusyError,
@@ -141,6 +141,64 @@ class WritingSide(ReadingSide):
         for place in places:
             place.done = True
 
+    def alone(self, statement: str, parameters: Parameters, foreseen: object) -> list[Row] | None:
+        """Run one statement and commit it: SQLite needs no BEGIN and COMMIT for that.
+
+        The observer is told what is *foreseen* to change; for what changes, rows have to come
+        back. None, and nothing was done, when the statement has to wait for a thread, or to be a
+        part of more: that is for run().
+        """
+        limit = self._settings.max_wal_bytes
+        if (
+            self._witness is not None
+            or self.settle is not None
+            or self._owner == get_ident()
+            or (limit is not None and self._log.pages * PAGE_BYTES > limit)
+            or not self._turns.take_free()
+        ):
+            return None
+        rows: list[Row] = []
+        try:
+            self._refuse_if_unusable()
+            cursor = self._open_writer() if self._writer is None else self._writer
+            rows = self._ask_alone(cursor, statement, parameters, foreseen)
+            self._after_commit(cursor.connection)
+        finally:
+            if self.observer is not None:
+                # Nothing changed, nothing committed: then the next commit is somebody else's.
+                self.observer.ended(committed=bool(rows))
+            self._give_turn()
+        return rows
+
+    def _ask_alone(
+        self, cursor: apsw.Cursor, statement: str, parameters: Parameters, foreseen: object
+    ) -> list[Row]:
+        rows: list[Row] = []
+
+        def ask() -> None:
+            nonlocal rows
+            rows = cursor.execute(statement, parameters).fetchall()
+
+        cursor.connection.set_last_insert_rowid(0)
+        if self.observer is not None:
+            self.observer.alone(foreseen)
+        try:
+            try:
+                ask()
+            except apsw.BusyError as error:
+                self._wait_for_lock(ask, error)
+        except apsw.Error as error:
+            self._roll_back()
+            raise self.failure(error) from error
+        except DataStoreError:
+            raise
+        except BaseException:
+            # Interrupted between its steps, a statement would hold the lock.
+            self._writer = None
+            cursor.connection.close(True)
+            raise
+        return rows
+
     # -- beginning
 
     def begin(self, transaction: Transaction) -> None:
@@ -196,14 +254,14 @@ class WritingSide(ReadingSide):
         try:
             cursor.execute(BEGIN)
         except apsw.BusyError as error:
-            self._wait_for_lock(cursor, error)
+            self._wait_for_lock(lambda: cursor.execute(BEGIN), error)
         except apsw.Error as error:
             raise self.failure(error) from error
 
-    def _wait_for_lock(self, cursor: apsw.Cursor, busy: apsw.BusyError) -> None:
+    def _wait_for_lock(self, ask: Callable[[], object], busy: apsw.BusyError) -> None:
         def attempt() -> bool:
             try:
-                cursor.execute(BEGIN)
+                ask()
             except apsw.BusyError:
                 return False
             return True
@@ -271,16 +329,20 @@ class WritingSide(ReadingSide):
         except BaseException:
             self._roll_back()
             raise
+        self._after_commit(transaction.cursor.connection, transaction.actions)
+
+    def _after_commit(
+        self, connection: apsw.Connection, actions: Sequence[Callable[[], object]] = ()
+    ) -> None:
         if self._queue.in_front:
             self._queue.leave()  # what comes now is not worth waiting for
         if not self._looked_at <= (now := ticks_ns()) < self._looked_at + LOOK_NS:
             self._looked_at = now
-            self._require_same_file(transaction.cursor.connection)
-        for action in transaction.actions:
+            self._require_same_file(connection)
+        for action in actions:
             action()
         if self._log.due:
-            starved = self._log.starved
-            self._checkpoint(transaction.connection, RESTART if starved else PASSIVE)
+            self._checkpoint(connection, RESTART if self._log.starved else PASSIVE)
 
     def _require_same_file(self, connection: apsw.Connection) -> None:
         """Refuse to go on with a file that is not there any more."""

@@ -34,6 +34,8 @@ from dsfactory.stores.values import Encoded, Values, as_check
 
 T = TypeVar("T")
 
+NO_LIMIT = 1 << 62
+
 NEVER = "never"
 """The ttl of an entry that outlives the store's default."""
 
@@ -69,6 +71,10 @@ class _OnlyLooking:
 
     def committing(self, transaction: Transaction) -> None:
         """Never come to, after begun()."""
+
+
+def _ignore(_held: Held) -> None:
+    """Do not count this one."""
 
 
 class StoreCore(Generic[T]):
@@ -127,9 +133,10 @@ class StoreCore(Generic[T]):
         )
         self._database.observer = self._hot
         # What every get needs, at hand.
-        self._quick = self._hot.read
-        self._got, self._item = self._monitor.gets.hits.append, self._monitor.items.hits.append
         self._touch = None if self._room.touches is None else self._room.touches.quick
+        self._got = self._hot.reader(self._monitor.gets.hits.append, self._touch)
+        self._item = self._hot.reader(self._monitor.items.hits.append, self._touch)
+        self._sample = self._hot.reader(_ignore, None)
 
     def _write_behind(self, interval_ms: int) -> None:
         database = self._database
@@ -251,6 +258,27 @@ class StoreCore(Generic[T]):
                 room.placed(tx, last)
             room.wrote(tx, key, inserted=inserted)
         self._hot.wrote(tx, key, *room.gone(), held=self._written(key, new, expires_at))
+        return int(version)
+
+    def _put_alone(self, key: Key, new: Encoded, ttl: Duration | None) -> int:
+        """Write *new* by one statement and return its version; 0 when it takes more than one."""
+        room, now = self._room, self._now()
+        if room.needs_transaction(now):
+            return 0
+        expires_at = self._expiry(ttl, now)
+        row: tuple[object, ...] = (key, now, expires_at, new.unpacked_bytes, new.stored, None)
+        if room.limited:
+            row = (*row, room.max_entries or NO_LIMIT, room.max_bytes or NO_LIMIT, new.size_bytes)
+        rows = self._database.alone(
+            sql.PUT_WITHIN if room.limited else sql.PUT_ALONE,
+            row,
+            (key, self._written(key, new, expires_at)),
+        )
+        if not rows:
+            room.crowded = rows is not None
+            return 0
+        version, row_id = rows[0]
+        room.put_alone(key, now, inserted=row_id != 0)
         return int(version)
 
     def _written(self, key: Key, new: Encoded, expires_at: int | None) -> Held | None:

@@ -15,7 +15,7 @@ from typing import Any
 from dsfactory.clock import END_OF_TIME, NS_PER_MS, wall_ns
 from dsfactory.engine import Transaction, forks
 from dsfactory.engine.forks import Restarting
-from dsfactory.engine.watch import HEADER, NO_SIGHT, Sight, Token, Watch, follows
+from dsfactory.engine.watch import NO_SIGHT, Sight, Token, Watch, follows, words_of
 from dsfactory.model import Key
 from dsfactory.stores.monitor import Held
 
@@ -38,11 +38,14 @@ FOREVER = (END_OF_TIME + 1) * NS_PER_MS
 class Table:
     """What was read under one token, in two generations: who is not asked for goes with the old."""
 
-    __slots__ = ("old", "room", "sight", "token", "young")
+    __slots__ = ("header", "old", "room", "sight", "token", "words", "young")
 
     def __init__(self, sight: Sight, token: Token, room: int) -> None:
         self.sight = sight
         self.token = token
+        self.words = sight.words
+        self.header = words_of(token)
+        """What these words were."""
         self.young: dict[Key, Held] = {}
         self.old: dict[Key, Held] = {}
         self.room = room
@@ -74,13 +77,14 @@ class HotTier(Restarting):
         # Half for each generation.
         self._entries = (entries + 1) // 2 if size else 0
         self._single = entries == 1
+        self.off = not self._entries
         self._size = size // 2
-        self._table = _NOTHING
+        self.table = _NOTHING
         self._sure = sure
         self._slow = False
-        self._looked = self._looked_at_file = self._due = 0
+        self.looked_at = self._looked_at_file = self.due = 0
         self.looked = False
-        """Set with every look at the file: time to do what is not done at every read."""
+        """Set with every look at the file: time to count what was only noted."""
         self.waiting: Callable[[Key], object] | None = None
         """Whether a key is set here, and not in the file yet."""
         self._lock = threading.Lock()
@@ -94,44 +98,50 @@ class HotTier(Restarting):
 
     # -- reading
 
-    def read(
-        self, key: Key, note: Callable[[Held], None], touch: Callable[[Key], None] | None
-    ) -> Any:
-        """Return the live value for *key*, or UNKNOWN; *note* and *touch* hear of a hit.
+    def reader(
+        self, note: Callable[[Held], None], touch: Callable[[Key], None] | None
+    ) -> Callable[[Key], Any]:
+        """Return a function of a key: its live value or UNKNOWN; *note* and *touch* hear of hits.
 
-        The quick way, for what was read before. It never says that a key is absent.
+        The quick way, for what was read before. It never says that a key is absent. A function
+        of its own, so that nothing it needs has to be looked up.
         """
-        if type(key) not in EXACT:
-            return UNKNOWN
-        table = self._table
-        held = table.young.get(key)
-        if held is None:
-            return UNKNOWN
-        expires_ns, thaw, value, _, _ = held
-        wall = wall_ns()
-        try:
-            # The header is read after the entry: see committed().
-            if (
-                not self._looked <= wall < self._due
-                or table.sight.view[HEADER] != table.token
-                or wall >= expires_ns
-                or (self.writer and self.writer == get_ident())
-            ):
+        exact, wall_clock, tier = EXACT, wall_ns, self
+
+        def read(key: Key) -> Any:
+            if type(key) not in exact:
                 return UNKNOWN
-            if thaw is not None:
-                value = thaw(value)
-        except (ValueError, RecursionError):
-            return UNKNOWN  # closed meanwhile, or too deep for this stack: told on the other way
-        note(held)
-        if touch is not None:
-            touch(key)
-        return value
+            table = tier.table
+            held = table.young.get(key)
+            if held is None:
+                return UNKNOWN
+            expires_ns, thaw, value, _, _ = held
+            wall = wall_clock()
+            # The header is read after the entry: see _carry_on().
+            if (
+                tier.looked_at <= wall < tier.due
+                and wall < expires_ns
+                and table.words == table.header
+                and not (tier.writer and tier.writer == get_ident())
+            ):
+                if thaw is not None:
+                    try:
+                        value = thaw(value)
+                    except (ValueError, RecursionError):
+                        return UNKNOWN  # too deep for this stack: told on the other way
+                note(held)
+                if touch is not None:
+                    touch(key)
+                return value
+            return UNKNOWN
+
+        return read
 
     def has(self, key: Any) -> bool:
         """Whether *key* certainly has a live entry; False says nothing."""
-        table = self._table
+        table = self.table
         held = table.young.get(key) if type(key) in EXACT else None
-        if held is None or not self._looked <= (wall := wall_ns()) < self._due:
+        if held is None or not self.looked_at <= (wall := wall_ns()) < self.due:
             return False
         return (
             table.sight.token() == table.token
@@ -144,13 +154,13 @@ class HotTier(Restarting):
 
         Raises FileMissingError when the file under us was deleted, cut or replaced.
         """
-        wall, table = wall_ns(), self._table
-        if not self._looked <= wall < self._due:
+        wall, table = wall_ns(), self.table
+        if not self.looked_at <= wall < self.due:
             self._look(table.sight, wall)
         token = table.sight.token()
         if not token or token != table.token:
             table = self._renewed() or _NOTHING
-        return table if self._entries and table is not _NOTHING else None
+        return None if self.off or table is _NOTHING else table
 
     def _look(self, sight: Sight, wall: int) -> None:
         """Look whether what is watched is still there, before it is read."""
@@ -158,11 +168,11 @@ class HotTier(Restarting):
         if self._sure or not 0 <= wall - self._looked_at_file < LOOK_AT_FILE_NS:
             sight.require_file()
             self._looked_at_file = wall
+            self.looked = True
         # A store whose time is ahead of the clock, which was set back, asks its own time.
         behind = wall < self._now() * NS_PER_MS
-        self._looked = wall
-        self.looked = True
-        self._due = 0 if self._sure or self._slow or behind else wall + LOOK_NS
+        self.looked_at = wall
+        self.due = 0 if self._sure or self._slow or behind else wall + LOOK_NS
 
     def _renewed(self) -> Table | None:
         sight = self._watch.sight()
@@ -173,7 +183,7 @@ class HotTier(Restarting):
             token = b"" if self.writer else sight.token()
             if not token:
                 return None
-            self._table = table = Table(sight, token, self._size)
+            self.table = table = Table(sight, token, self._size)
         return table
 
     def find(self, table: Table, key: Key) -> Held | None:
@@ -188,19 +198,19 @@ class HotTier(Restarting):
     def keep(self, table: Table, held: Held) -> None:
         """Keep what was read after *table* was current; nothing when it is not any more."""
         with self._lock:
-            if self._table is not table or (self.waiting is not None and self.waiting(held[3])):
+            if self.table is not table or (self.waiting is not None and self.waiting(held[3])):
                 return
             self._put(table, held)
 
     def forget(self, key: Key) -> None:
         """Keep nothing for *key*, which waits to be written: waiting() has it already."""
         with self._lock:
-            self._table.young.pop(key, None)
-            self._table.old.pop(key, None)
+            self.table.young.pop(key, None)
+            self.table.old.pop(key, None)
 
     def _put(self, table: Table, held: Held) -> None:
         size = held[4]
-        if size > self._size or not self._entries:
+        if size > self._size or self.off:
             return
         if len(table.young) >= self._entries or table.room < size:
             table.old = {} if self._single else table.young
@@ -212,22 +222,38 @@ class HotTier(Restarting):
     def slow_down(self) -> None:
         """Let every read take the way on which it is measured alone."""
         self._slow = True
-        self._due = 0
+        self.due = 0
 
     # -- our own commits: the table stays when nobody else can have committed in between
 
     def begun(self, transaction: Transaction) -> None:
         """Note the state that *transaction* changes; this thread has the write lock."""
-        table, self._begun = self._table, None
+        table, self._begun = self.table, None
         if table.young or table.old:
-            if table.sight.view and table.sight.token() == table.token:
+            if table.words == table.header:
                 self._begun = table
                 self._changes.clear()
                 self._known = True
                 self._base = transaction.cursor.connection.total_changes()
             else:
-                self._table = Table(table.sight, b"", 0)
+                self.table = Table(table.sight, b"", 0)
         self.writer = get_ident()
+
+    def alone(self, foreseen: tuple[Key, Held | None]) -> None:
+        """Note the state that one statement will change, and what the one entry holds then.
+
+        No lock is needed: whoever commits between this look and the statement makes two changes
+        of one, and the table is not kept.
+        """
+        self.writer = get_ident()
+        table = self.table
+        self._begun = None
+        if table.words == table.header:
+            self._begun = table
+        elif table.young or table.old:
+            self.table = Table(table.sight, b"", 0)
+        self._changes = dict((foreseen,))
+        self._known = True
 
     def expect(self, transaction: Transaction) -> None:
         """Say that wrote() will tell what is changed from here on."""
@@ -267,10 +293,11 @@ class HotTier(Restarting):
     def _carry_on(self, begun: Table) -> None:
         token = begun.sight.token()
         with self._lock:
-            if self._table is not begun or token == begun.token:
+            if self.table is not begun or token == begun.token:
                 return
-            if not (self._known and token and follows(token, begun.token)):
-                self._table = Table(begun.sight, b"", 0)
+            table = begun.under(token)
+            if not (self._known and follows(table.header, begun.header)):
+                self.table = Table(begun.sight, b"", 0)
                 return
             # In place: whoever still holds the earlier table has the entry before it compares
             # the header, which is another one already.
@@ -278,14 +305,14 @@ class HotTier(Restarting):
                 begun.young.pop(key, None)
                 begun.old.pop(key, None)
                 if held is not None:
-                    self._put(begun, held)
-            self._table = begun.under(token)
+                    self._put(table, held)
+            self.table = table
 
     # -- the end, and forks
 
     def detach(self) -> None:
         """Answer nothing any more; release() follows when the connections are closed."""
-        self._table = _NOTHING
+        self.table = _NOTHING
         self._watch.end()
 
     def release(self) -> None:
@@ -295,6 +322,6 @@ class HotTier(Restarting):
     def after_fork_in_child(self) -> None:
         """Begin anew: the parent's threads may have been in the middle of something."""
         self._lock = threading.Lock()
-        self._table = _NOTHING
+        self.table = _NOTHING
         self._begun = None
         self.writer = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -100,7 +100,7 @@ MISSED = -1
 class Lookups:
     """The lookups of one operation, noted by an append each and counted later, many at once."""
 
-    __slots__ = ("hits", "operation", "sample_ns", "timed")
+    __slots__ = ("hits", "operation", "sample_ns", "sizes", "times")
 
     def __init__(self, operation: str) -> None:
         self.operation = operation
@@ -108,8 +108,10 @@ class Lookups:
         """Found on the quick way, where asking for the time would take a fifth of the time."""
         self.sample_ns = 0
         """How long one of these took that was measured, the latest."""
-        self.timed: list[tuple[int, int]] = []
-        """The others: nanoseconds, and encoded bytes or MISSED."""
+        self.times: list[int] = []
+        """The nanoseconds that the others took."""
+        self.sizes: list[int] = []
+        """Their encoded bytes, or MISSED. Two lists of numbers, and no pairs for the collector."""
 
 
 class Monitor(Restarting):
@@ -122,7 +124,11 @@ class Monitor(Restarting):
         self._hits = self._misses = 0
         self.removals = dict.fromkeys(REASONS, 0)
         self._lock = threading.Lock()
-        self._hooks: list[MonitoringHook] = []
+        self.times: defaultdict[str, list[int]] = defaultdict(list)
+        """What operations took that are not counted yet, by operation."""
+        self._sizes: list[int] = []
+        self.hooks: list[MonitoringHook] = []
+        """Who wants to hear of every operation."""
         self._start()
         forks.watch(self)
 
@@ -138,12 +144,7 @@ class Monitor(Restarting):
 
     def add_hook(self, hook: MonitoringHook) -> None:
         """Call *hook* with an OperationEvent after every operation."""
-        self._hooks.append(hook)
-
-    @property
-    def hooked(self) -> bool:
-        """Whether somebody wants to hear of every operation."""
-        return bool(self._hooks)
+        self.hooks.append(hook)
 
     @property
     def hits(self) -> int:
@@ -164,35 +165,33 @@ class Monitor(Restarting):
     def waiting(self) -> bool:
         """Whether settle() has something to do that is worth it."""
         gets, items = self.gets, self.items
-        return bool(gets.hits or items.hits) or len(gets.timed) + len(items.timed) >= _BATCH
+        return bool(gets.hits or items.hits) or len(gets.times) + len(items.times) >= _BATCH
 
     def settle(self) -> None:
         """Count what was only noted."""
         with self._lock:
             for lookups in (self.gets, self.items):
-                # In place: others may append meanwhile.
-                hits, timed = lookups.hits[:], lookups.timed[:]
-                del lookups.hits[: len(hits)], lookups.timed[: len(timed)]
-                if hits or timed:
-                    self._count(self._latencies(lookups.operation), lookups.sample_ns, hits, timed)
+                hits, times = _taken(lookups.hits), _taken(lookups.times)
+                if hits or times:
+                    latencies = self._latencies(lookups.operation)
+                    if hits:
+                        latencies.add(lookups.sample_ns, len(hits))
+                    if times:
+                        latencies.add_all(times)
+                self._count([held[4] for held in hits])
+                self._count(_taken(lookups.sizes))
+            for operation, noted in list(self.times.items()):
+                if times := _taken(noted):
+                    self._latencies(operation).add_all(times)
+            self._written += sum(_taken(self._sizes))
 
-    def _count(
-        self,
-        latencies: _Latencies,
-        sample_ns: int,
-        hits: list[Held],
-        timed: list[tuple[int, int]],
-    ) -> None:
-        if hits:
-            latencies.add(sample_ns, len(hits))
-            self._hits += len(hits)
-            self._read += sum([held[4] for held in hits])
-        if timed:
-            latencies.add_all([nanoseconds for nanoseconds, _ in timed])
-            found = [size for _, size in timed if size != MISSED]
-            self._hits += len(found)
-            self._misses += len(timed) - len(found)
-            self._read += sum(found)
+    def _count(self, sizes: list[int]) -> None:
+        if not sizes:
+            return
+        misses = sizes.count(MISSED)
+        self._hits += len(sizes) - misses
+        self._misses += misses
+        self._read += sum(sizes) - misses * MISSED
 
     def _latencies(self, operation: str) -> _Latencies:
         found = self._operations.get(operation)
@@ -200,16 +199,25 @@ class Monitor(Restarting):
             found = self._operations[operation] = _Latencies()
         return found
 
-    def done(self, operation: str, started: int, error: BaseException | None = None) -> None:
+    def done(self, operation: str, started: int) -> None:
         """Count one operation that began at *started*."""
+        nanoseconds = ticks_ns() - started
+        noted = self.times[operation]
+        noted.append(nanoseconds)
+        if len(noted) >= _BATCH:
+            self.settle()
+        if self.hooks:
+            self._tell(operation, nanoseconds, None)
+
+    def failed(self, operation: str, started: int, error: BaseException) -> None:
+        """Count one operation that began at *started* and ended with *error*."""
         nanoseconds = ticks_ns() - started
         with self._lock:
             latencies = self._latencies(operation)
             latencies.add(nanoseconds)
-            if error is not None:
-                latencies.errors += 1
-                self._errors[type(error).__name__] += 1
-        if self._hooks:
+            latencies.errors += 1
+            self._errors[type(error).__name__] += 1
+        if self.hooks:
             self._tell(operation, nanoseconds, error)
 
     def found(self, size: int) -> None:
@@ -225,8 +233,9 @@ class Monitor(Restarting):
 
     def wrote(self, size: int) -> None:
         """Count *size* encoded bytes on their way to the file."""
-        with self._lock:
-            self._written += size
+        self._sizes.append(size)
+        if len(self._sizes) >= _BATCH:
+            self.settle()
 
     def removed(self, reason: str, entries: int) -> None:
         """Count entries that went, for one of REASONS."""
@@ -258,7 +267,7 @@ class Monitor(Restarting):
         event = OperationEvent(
             self.store, operation, nanoseconds / 1e6, type(error).__name__ if error else None
         )
-        for hook in tuple(self._hooks):
+        for hook in tuple(self.hooks):
             try:
                 hook(event)
             except Exception:  # noqa: BLE001 -- the operation is done: its caller must not pay
@@ -271,6 +280,16 @@ def _log() -> Logger:
     import logging  # 3 ms at the start, for what hardly ever happens
 
     return logging.getLogger("dsfactory.stores")
+
+
+N = TypeVar("N")
+
+
+def _taken(noted: list[N]) -> list[N]:
+    """Empty *noted*, in place, since others may append meanwhile; return what was in it."""
+    taken = noted[:]
+    del noted[: len(taken)]
+    return taken
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -286,7 +305,7 @@ def measured(method: F) -> F:
         try:
             result = method(self, *args, **kwargs)
         except BaseException as error:
-            self._monitor.done(operation, started, error)
+            self._monitor.failed(operation, started, error)
             raise
         self._monitor.done(operation, started)
         return result

@@ -7,7 +7,7 @@ from threading import get_ident
 from typing import Any, TypeVar, overload
 
 from dsfactory.checks import checked_count
-from dsfactory.clock import NS_PER_MS, ticks_ns
+from dsfactory.clock import NS_PER_MS, ticks_ns, wall_ns
 from dsfactory.codecs import is_unchangeable
 from dsfactory.engine import Row
 from dsfactory.errors import KeyAbsentError, OptionTypeError
@@ -17,7 +17,7 @@ from dsfactory.stores import sql
 from dsfactory.stores.core import StoreCore
 from dsfactory.stores.hot import FOREVER, UNKNOWN, Table
 from dsfactory.stores.monitor import MISSED, Held, Lookups, measured
-from dsfactory.stores.values import Stored, size_of
+from dsfactory.stores.values import size_of
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -41,14 +41,14 @@ class ReadingStore(StoreCore[T]):
     def get(self, key: Key, default: T | D) -> T | D: ...
     def get(self, key: Key, default: Any = None) -> Any:
         """Return the live value for *key*, or *default* when absent; expired is absent."""
-        value = self._quick(key, self._got, self._touch)
+        value = self._got(key)
         if value is UNKNOWN:
             value = self._looked_up(key, self._monitor.gets)
         return default if value is ABSENT else value
 
     def __getitem__(self, key: Key) -> T:
         """Return the live value for *key*; raise KeyAbsentError (a KeyError) when absent."""
-        value = self._quick(key, self._item, self._touch)
+        value = self._item(key)
         if value is UNKNOWN:
             value = self._looked_up(key, self._monitor.items)
         return value  # type: ignore[no-any-return]
@@ -62,12 +62,13 @@ class ReadingStore(StoreCore[T]):
             if value is ABSENT:
                 self._answer_absent(key, lookups)
         except BaseException as error:
-            monitor.done(lookups.operation, started, error)
+            monitor.failed(lookups.operation, started, error)
             raise
-        lookups.timed.append((ticks_ns() - started, size))
+        lookups.times.append(ticks_ns() - started)
+        lookups.sizes.append(size)
         if self._hot.looked:
             self._settle(key)
-        if monitor.hooked:
+        if monitor.hooks:
             monitor.tell(lookups, started)
         return value
 
@@ -82,7 +83,7 @@ class ReadingStore(StoreCore[T]):
         monitor, touches = self._monitor, self._room.touches
         if monitor.waiting():
             started = ticks_ns()
-            self._hot.read(key, _ignore, None)
+            self._sample(key)
             monitor.gets.sample_ns = monitor.items.sample_ns = ticks_ns() - started
             monitor.settle()
         if touches is not None:
@@ -102,14 +103,23 @@ class ReadingStore(StoreCore[T]):
         hot = self._hot
         if hot.writer and hot.writer == get_ident():
             hot.looked = True
-            return self._fetched(key, None)
+            return self._fetched(key, self._now(), None)
         if self._behind is not None and (waiting := self._behind.find(key)) is not None:
             return self._waiting(waiting)
-        table = hot.current()
-        if table is None or (held := hot.find(table, key)) is None:
-            return self._fetched(key, table)
-        expires_ns, thaw, value, _, size = held
-        now = self._now()
+        wall, table = wall_ns(), None if hot.off else hot.table
+        if hot.looked_at <= wall < hot.due and (table is None or table.words == table.header):
+            now = wall // NS_PER_MS  # the store's time was not ahead a moment ago
+        else:
+            table, now = hot.current(), self._now()
+        if table is not None:
+            held = table.young.get(key) or hot.find(table, key)
+            if held is not None:
+                return self._known(held, now)
+        return self._fetched(key, now, table)
+
+    def _known(self, held: Held, now: int) -> tuple[Any, int]:
+        """The value of what the hot tier holds."""
+        expires_ns, thaw, value, key, size = held
         if now * NS_PER_MS >= expires_ns:
             return ABSENT, MISSED
         if thaw is not None:
@@ -127,32 +137,31 @@ class ReadingStore(StoreCore[T]):
         self._used(key, now)
         return self._values.decode(stored, unpacked_bytes), size_of(stored, unpacked_bytes)
 
-    def _fetched(self, key: Key, table: Table | None) -> tuple[Any, int]:
+    def _fetched(self, key: Key, now: int, table: Table | None) -> tuple[Any, int]:
         """Read the file; keep what is found in *table*, if that is still true then."""
-        now = self._now()
-        row = self._database.row(sql.FOUND, (key, now))
-        if row is None:
+        row = self._database.row(sql.FOUND, (key,))
+        if row is None or ((expires_at := row[2]) is not None and expires_at <= now):
             if table is not None:
                 self._hot.keep(table, (0, None, None, key, 0))
             return ABSENT, MISSED
-        stored, unpacked_bytes, expires_at = row
+        stored, unpacked_bytes, _ = row
         if unpacked_bytes is not None:
             stored = self._values.unpacked(stored, unpacked_bytes)
-        value = self._decode(stored)
+        again = self._again
+        try:
+            value = again(stored)
+        except Exception:  # noqa: BLE001 -- whatever it is, decode() says it in our words
+            value = self._decode(stored)
         size = len(stored) if stored.__class__ is bytes else size_of(stored, None)
         if table is not None:
-            self._hot.keep(table, self._held(key, stored, expires_at, size, value))
+            expires_ns = FOREVER if expires_at is None else expires_at * NS_PER_MS
+            if is_unchangeable(value):
+                self._hot.keep(table, (expires_ns, None, value, key, size))
+            else:
+                self._hot.keep(table, (expires_ns, again, stored, key, size))
         if self._touch is not None:
             self._touch(key)
         return value, size
-
-    def _held(
-        self, key: Key, encoded: Stored, expires_at: int | None, size: int, value: Any
-    ) -> Held:
-        expires_ns = FOREVER if expires_at is None else expires_at * NS_PER_MS
-        if is_unchangeable(value):
-            return expires_ns, None, value, key, size
-        return expires_ns, self._again, encoded, key, size
 
     def _flush_touches(self) -> None:
         touches = self._room.touches
@@ -276,10 +285,6 @@ class ReadingStore(StoreCore[T]):
                 high = rows[-1][0]
             else:
                 low, including = rows[-1][0], False
-
-
-def _ignore(_held: Held) -> None:
-    """Do not count this one."""
 
 
 def absent(key: Key, store: str) -> KeyAbsentError:

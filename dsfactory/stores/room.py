@@ -33,6 +33,8 @@ class Room:
         self._queues = Queues(options.max_entries)
         self.ordered = self._policy.place is not None
         """Whether inserts have to be told to placed()."""
+        self.crowded = False
+        """Whether there was no room for one more, the last time that somebody looked."""
         self.touches: Touches | None = self._queues.touches if self._policy.used else None
 
     # -- the order of use
@@ -54,14 +56,21 @@ class Room:
 
     def wrote(self, tx: Transaction, key: Key, *, inserted: bool) -> None:
         """Note that *key* was written; now and then, write what is noted."""
-        touches = self.touches
-        if touches is None:
-            return
-        # A new entry has its place already, unless uses are to be written that came before it.
-        if not inserted or (self._policy.insert_is_use and len(touches)):
-            touches.add(key, tx.now)
-        if touches.due(tx.now):
+        self.put_alone(key, tx.now, inserted=inserted)
+        if self.touches is not None and self.touches.due(tx.now):
             self.flush(tx)  # while the write lock is ours anyway
+
+    def needs_transaction(self, now: int) -> bool:
+        """Whether a set has more to do than its own statement."""
+        touches = self.touches
+        return self.crowded or self.ordered or (touches is not None and touches.due(now))
+
+    def put_alone(self, key: Key, now: int, *, inserted: bool) -> None:
+        """As wrote(), without a transaction."""
+        touches = self.touches
+        # A new entry has its place already, unless uses are to be written that came before it.
+        if touches is not None and (not inserted or (self._policy.insert_is_use and len(touches))):
+            touches.add(key, now)
 
     def before(self, tx: Transaction) -> tuple[int, int | None]:
         """Return how many entries there are, and the last in the order, for wrote_many()."""
@@ -98,7 +107,8 @@ class Room:
         StoreFullError, and the transaction is rolled back.
         """
         ((entries, stored),) = tx.rows(sql.COUNTERS)
-        if self._excess(entries + 1, stored + size) is None:
+        self.crowded = self._excess(entries + 1, stored + size) is not None
+        if not self.crowded:
             return None
         while True:
             ((entries, stored, own, own_bytes, due),) = tx.rows(sql.ROOM, (key, tx.now))

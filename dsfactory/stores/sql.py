@@ -12,10 +12,8 @@ SELECT value, unpacked_bytes, expires_at FROM entry
 WHERE key = ?1 AND (expires_at IS NULL OR expires_at > ?2)
 """
 
-FOUND = """
-SELECT value, unpacked_bytes, expires_at FROM entry
-WHERE key = ?1 AND (expires_at IS NULL OR expires_at > ?2)
-"""
+# Of a get, which compares the time itself: in half of the time.
+FOUND = "SELECT value, unpacked_bytes, expires_at FROM entry WHERE key = ?1"
 
 PRESENT = """
 SELECT 1 FROM entry WHERE key = ?1 AND (expires_at IS NULL OR expires_at > ?2)
@@ -46,6 +44,20 @@ ON CONFLICT (key) DO UPDATE SET
 """
 
 PUT = PUT_MANY + "RETURNING version"
+
+# For a statement alone: last_insert_rowid() was 0, and is again where nothing was inserted.
+PUT_ALONE = PUT_MANY + "RETURNING version, last_insert_rowid()"
+
+# No row comes back when there is no room: ?7 max_entries, ?8 max_bytes, ?9 size_bytes.
+PUT_WITHIN = """
+INSERT INTO entry (key, version, created_at, updated_at, expires_at, unpacked_bytes, value, id)
+SELECT ?1, version_floor + 1, ?2, ?2, ?3, ?4, ?5, ?6 FROM meta
+WHERE entries - EXISTS (SELECT 1 FROM entry WHERE key = ?1) < ?7 AND stored_bytes + ?9 <= ?8
+ON CONFLICT (key) DO UPDATE SET
+  version = version + 1, created_at = iif(expires_at <= ?2, ?2, created_at),
+  updated_at = max(?2, updated_at), expires_at = ?3, unpacked_bytes = ?4, value = ?5
+RETURNING version, last_insert_rowid()
+"""
 
 # The same for all items of an array, see bulk.py. ?1 now, ?2 expires_at, ?3 the type of the keys,
 # ?4 whether values are text, ?5 the items.

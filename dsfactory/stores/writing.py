@@ -71,7 +71,22 @@ class WritingStore(WatchingStore[T]):
             and not self._database.in_transaction
         ):
             return self._set_behind(self._behind, key, new, ttl)
+        version = 0
+        if if_version is None and not chosen:
+            version = self._put_alone(key, new, ttl)
+        if not version:
+            version = self._set_in_turn(key, new, ttl, chosen, if_version)
+        self._monitor.wrote(new.size)
+        return version
 
+    def _set_in_turn(
+        self,
+        key: Key,
+        new: Encoded,
+        ttl: Duration | None,
+        chosen: tuple[str, ...],
+        if_version: int | None,
+    ) -> int:
         def step(tx: Transaction) -> int:
             if if_version is not None:
                 self._require_version(tx, key, if_version)
@@ -80,9 +95,7 @@ class WritingStore(WatchingStore[T]):
                 self._tag(tx, key, chosen)
             return version
 
-        version = self._database.run(step)
-        self._monitor.wrote(new.size)
-        return version
+        return self._database.run(step)
 
     def _set_behind(self, behind: Behind, key: Key, new: Encoded, ttl: Duration | None) -> int:
         now = self._now()

@@ -22,7 +22,7 @@ from engine_tools import (
 
 import dsfactory as ds
 from dsfactory.engine import Database, Settings, watch
-from dsfactory.engine.watch import Sight, Watch, follows, indexes
+from dsfactory.engine.watch import Sight, Watch, follows, indexes, words_of
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the index is mapped on POSIX only")
 
@@ -94,14 +94,14 @@ class TestCommits:
             assert seen(watching).token() != before
 
     def test_follows(self, database: Database, rival: Rival) -> None:
-        """Tokens tell one commit from several, also over the end of the log."""
+        """Headers tell one commit from several, also over the end of the log."""
         sight = seen(Watch(database, Settings()))
-        first = sight.token()
+        first = words_of(sight.token())
         add(database, 3)
-        second = sight.token()
+        second = words_of(sight.token())
         rival.run("PRAGMA wal_checkpoint(TRUNCATE)")
         add(database, 4)
-        third = sight.token()
+        third = words_of(sight.token())
         assert follows(second, first)
         assert follows(third, second)
         assert not follows(third, first)

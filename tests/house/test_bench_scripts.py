@@ -51,7 +51,8 @@ def test_bench_prints_figures(name: str) -> None:
 
 def test_every_bench_is_run_somewhere() -> None:
     """A new benchmark joins this list, or has a test of its own."""
-    # simulation.py is a part of hitratio; upgrade has tests/upgrade/test_upgrade_bench.py.
-    elsewhere = {"simulation.py", "upgrade"}
+    # simulation.py is a part of hitratio; upgrade has tests/upgrade/test_upgrade_bench.py, run
+    # test_bench_run.py.
+    elsewhere = {"simulation.py", "upgrade", "run"}
     scripts = {path.name for path in (ROOT / "scripts" / "bench").iterdir() if path.is_file()}
     assert scripts == {*SHORT, *elsewhere}

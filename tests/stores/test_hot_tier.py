@@ -370,7 +370,7 @@ class TestLimits:
         store.set_many({number: number for number in range(50)})
         for number in range(50):
             store.get(number), store.get(0)
-            table = store._hot._table
+            table = store._hot.table
             assert len({**table.old, **table.young}) <= limit + 1
         if limit > 2:
             assert statements_of(store, lambda: store.get(0)) == 0
@@ -382,7 +382,7 @@ class TestLimits:
         store["large"] = b"x" * 6000
         for key in [*range(50), "large"]:
             store.get(key)
-            table = store._hot._table
+            table = store._hot.table
             assert sum(held[4] for held in {**table.old, **table.young}.values()) <= 10_000
         assert "large" not in {**table.old, **table.young}
 
@@ -570,3 +570,58 @@ os._exit(0)
 def test_file_gone(tmp_path: Path, how: str) -> None:
     """A file or an index deleted, cut or replaced under us is an error of ours, not a signal."""
     assert run(GONE, tmp_path, how).split() == ["FileMissingError"] * 3
+
+
+class TestAlone:
+    """A set that is one statement without a transaction: others may commit just before it."""
+
+    @pytest.mark.parametrize("full", [False, True])
+    def test_slipped_in(self, tmp_path: Path, full: bool) -> None:
+        """A commit between our look and our statement shows, whether that changes anything."""
+        with ds.DataStoreFactory(tmp_path, maintenance="manual") as factory:
+            store = factory.create_cache_store("hot", int, max_entries=2 if full else 3)
+            store.update(a=1, b=2)
+            assert [store["a"], store["b"], store["b"]] == [1, 2, 2]
+            other = apsw.Connection(str(store.path))
+            look = store._hot.alone
+
+            def look_too_early(foreseen: Any) -> None:
+                look(foreseen)
+                other.execute("UPDATE entry SET value = x'09' WHERE key = 'b'")
+
+            store._hot.alone = look_too_early  # type: ignore[method-assign]
+            store["c"] = 3
+            assert (store.get("b"), store["c"]) == (9, 3)
+            other.close()
+            assert store.check() == []
+
+    def test_lowered_limit(self, tmp_path: Path) -> None:
+        """An update brings a store within limits that were lowered since."""
+        with ds.DataStoreFactory(tmp_path, maintenance="manual") as factory:
+            factory.create_cache_store("hot", int, max_entries=9).update(a=1, b=2, c=3)
+        with ds.DataStoreFactory(tmp_path, maintenance="manual") as factory:
+            store = factory.create_cache_store("hot", int, max_entries=2)
+            store["c"] = 4
+            assert dict(store) == {"b": 2, "c": 4}
+            assert store.check() == []
+
+    def test_interrupted(self, tmp_path: Path) -> None:
+        """A statement that Python interrupts holds no lock afterwards."""
+        with ds.DataStoreFactory(tmp_path, maintenance="manual") as factory:
+            store = factory.create_state_store("hot", int)
+            store["a"] = 1
+            writer = store._database._writer
+            assert writer is not None
+            # Called at the row that comes back, before the statement ends.
+            writer.row_trace = _interrupt
+            with pytest.raises(KeyboardInterrupt):
+                store["a"] = 2
+            run(ELSEWHERE, tmp_path, "hot", "delete", "")
+            assert store["a"] in (1, 2)
+            store["a"] = 3
+            assert store["a"] == 3
+            assert store.check() == []
+
+
+def _interrupt(*_row: object) -> None:
+    raise KeyboardInterrupt
