@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dsfactory.errors import (
         AbsentError,
         AliasTakenError,
+        AnalyticsError,
         BackupAbsentError,
         BackupDamagedError,
         BackupError,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         LimitExceededError,
         LineageError,
         LogPinnedError,
+        MonitoringError,
         NewerSchemaError,
         OlderSchemaError,
         OptionError,
@@ -127,6 +129,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AbsentError",
     "AliasTakenError",
+    "AnalyticsError",
     "Backup",
     "BackupAbsentError",
     "BackupConfig",
@@ -177,6 +180,7 @@ __all__ = [
     "MaintenanceReport",
     "ManualClock",
     "MetricsStore",
+    "MonitoringError",
     "NewerSchemaError",
     "OlderSchemaError",
     "OperationEvent",

@@ -15,7 +15,7 @@ from dsfactory.clock import Clock
 from dsfactory.engine.files import file_size, remove_unfinished
 from dsfactory.errors import BusyError, DataStoreError
 from dsfactory.health import Subject, examine
-from dsfactory.maintenance import Maintainer, MaintenanceThread
+from dsfactory.maintenance import Chores, Maintainer, MaintenanceThread
 from dsfactory.model import (
     HealthReport,
     MaintenanceReport,
@@ -49,7 +49,8 @@ class Caretaker:
         self._safe = safe
         self._now = clock.now_ms
         self._host = _Host(registry, shelf, safe, directories, self._now)
-        self._maintainer = Maintainer(self._host, self._now)
+        self.chores = Chores()
+        self._maintainer = Maintainer(self._host, self._now, self.chores)
         self._thread: MaintenanceThread | None = None
         self._interval_ms: int | None = None
 
@@ -73,7 +74,7 @@ class Caretaker:
 
     def begin_anew(self) -> None:
         """In a forked child: the parent's round, lease and thread stay with the parent."""
-        self._maintainer = Maintainer(self._host, self._now)
+        self._maintainer = Maintainer(self._host, self._now, self.chores)
         if self._thread is not None:
             self.start(self._interval_ms)
 

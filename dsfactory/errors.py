@@ -58,8 +58,10 @@
     |   |-- BackupSealedError                   encrypted, and no identity at hand opens it
     |   `-- RestoreRefusedError                 restoring would overwrite, or is not possible
     `-- ServiceError                        14  a service refused what it was asked for
+        |-- AnalyticsError        ValueError    what is tracked or asked of analytics
         |-- ConfigurationError    ValueError    a setting, a rule, a file or a variable
         |-- LimitExceededError                  a rate limit is reached; facts: decision
+        |-- MonitoringError       ValueError    a threshold, a probe, an action or a time
         |-- PersonalityError      ValueError    a style note or a trait
         `-- PreferenceError       ValueError    a preference, alias, schedule or bulk operation
             `-- AliasTakenError                 the user has an alias of that name
@@ -378,3 +380,11 @@ class PreferenceError(ServiceError, ValueError):
 
 class AliasTakenError(PreferenceError):
     """The user has another alias of that name; nothing is overwritten silently."""
+
+
+class AnalyticsError(ServiceError, ValueError):
+    """What is tracked or asked of analytics; facts: field, type and rule."""
+
+
+class MonitoringError(ServiceError, ValueError):
+    """A threshold, a probe, an action or a time; facts: field, type and rule."""

@@ -20,12 +20,10 @@ from dsfactory.errors import (
     ClosedError,
     ConfigurationConflictError,
     ConflictError,
-    DataStoreError,
     OptionError,
 )
 from dsfactory.keys import checked_name
 from dsfactory.model import (
-    Backup,
     BackupConfig,
     FactoryConfig,
     HealthReport,
@@ -39,7 +37,7 @@ from dsfactory.options import all_defaults
 from dsfactory.places import METADATA, STORES, checked_root
 from dsfactory.registry import Registry
 from dsfactory.safe import Keeping, Safe
-from dsfactory.safekeeping import SafekeepingFactory
+from dsfactory.safekeeping import Hands, SafekeepingFactory
 from dsfactory.shelf import Shelf, Validator
 from dsfactory.stores import (
     CacheStore,
@@ -71,21 +69,6 @@ class _Instance(forks.Restarting):
 
 
 _instance = _Instance()
-
-
-class _Hands:
-    """What stores may ask of the factory that has them."""
-
-    def __init__(self, factory: DataStoreFactory) -> None:
-        self._factory = factory
-
-    def backup(self, name: str, reason: str, tags: Iterable[str]) -> Backup:
-        """Take a backup of a store."""
-        return self._factory.backup(name, reason=reason, tags=tags)
-
-    def mend(self, record: StoreRecord, damage: DataStoreError) -> None:
-        """Put a backup in the stead of a damaged file, or raise *damage*."""
-        self._factory._safe.rescue.mend(record, damage)
 
 
 class DataStoreFactory(SafekeepingFactory):
@@ -130,7 +113,7 @@ class DataStoreFactory(SafekeepingFactory):
         self._registry = Registry(self.root / METADATA, clock, self._upgrader.registry_behind)
         self._registry.follow(stores_root)
         self._lock = threading.RLock()
-        self._shelf = Shelf(self._registry, stores_root, clock, self._upgrader, _Hands(self))
+        self._shelf = Shelf(self._registry, stores_root, clock, self._upgrader, Hands(self))
         keeping = Keeping(backup_target, tuple(backup_recipients), backup_identity).completed()
         self._safe = Safe(self.root, self._registry, self._shelf, clock, keeping)
         self._closed = False
@@ -287,6 +270,15 @@ class DataStoreFactory(SafekeepingFactory):
             self._require_open()
             return self._shelf.take(kind, name, schema, validator, options)
 
+    def open_stores(self) -> list[DataStore[Any]]:
+        """Return the stores that this factory has open, by name.
+
+        One that failed by itself is among them, closed, until it is closed or asked for again.
+        """
+        with self._lock:
+            self._require_open()
+            return self._shelf.all_open()
+
     # -- the registry
 
     def get_registered_stores(self) -> list[StoreRecord]:
@@ -336,6 +328,17 @@ class DataStoreFactory(SafekeepingFactory):
         """
         self._require_open()
         return self._caretaker.maintain()
+
+    def add_maintenance(
+        self, name: str, run: Callable[[], object], *, every: Duration = 300_000
+    ) -> None:
+        """Have maintenance call *run*, at most every *every*; maintain() always does.
+
+        Each process calls what it registered, one at a time of those with the same *name*; a
+        second of that name replaces the first. A DataStoreError is a failure of the round.
+        """
+        self._require_open()
+        self._caretaker.chores.add(checked_name(name), run, duration_ms(every, "every"))
 
     def upgrade(
         self,

@@ -302,6 +302,8 @@ class MaintenanceReport:
     """Numeric series whose recent samples were put into blocks."""
     samples_dropped: int = 0
     """Samples that went with their blocks, past the ttl or for want of room."""
+    chores: int = 0
+    """Done of what this process registered with add_maintenance()."""
     failures: tuple[str, ...] = ()
 
 

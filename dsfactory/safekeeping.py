@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from dsfactory.durations import Duration, duration_ms
-from dsfactory.errors import OptionError, OptionTypeError
+from dsfactory.errors import DataStoreError, OptionError, OptionTypeError
 from dsfactory.keys import checked_name
-from dsfactory.model import Backup, Event
+from dsfactory.model import Backup, Event, StoreRecord
 from dsfactory.registry import Registry
 from dsfactory.safe import Safe
 
@@ -224,6 +224,21 @@ class SafekeepingFactory:
         """
         self._require_open()
         return self._registry.catalog.events(since)
+
+
+class Hands:
+    """What stores may ask of the factory that has them."""
+
+    def __init__(self, factory: SafekeepingFactory) -> None:
+        self._factory = factory
+
+    def backup(self, name: str, reason: str, tags: Iterable[str]) -> Backup:
+        """Take a backup of a store."""
+        return self._factory.backup(name, reason=reason, tags=tags)
+
+    def mend(self, record: StoreRecord, damage: DataStoreError) -> None:
+        """Put a backup in the stead of a damaged file, or raise *damage*."""
+        self._factory._safe.rescue.mend(record, damage)
 
 
 def _reason(reason: str) -> str:

@@ -85,6 +85,10 @@ class Shelf:
             return None
         return held.store if held is not None else None
 
+    def all_open(self) -> list[DataStore[Any]]:
+        """Return the stores that are open or have failed since, by name."""
+        return [self._open[name].store for name in sorted(self._open)]
+
     def own_probes(self, name: str) -> list[Probe]:
         """Return what the store says of itself; nothing unless it is open."""
         held = self._open.get(name)

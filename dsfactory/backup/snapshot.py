@@ -57,9 +57,11 @@ class Examination:
         self._record = subject.record
         self._size = image.stat().st_size
         self._hash = Meanwhile(lambda: sha256_of(image), "dsfactory-hash")
-        self._findings = Meanwhile(
-            lambda: examined(image, subject.settings, subject.record), "dsfactory-examine"
-        )
+        self._findings = Meanwhile(lambda: self._examined(subject, image), "dsfactory-examine")
+
+    def _examined(self, subject: Subject, image: Path) -> Findings:
+        self._hash.wait()  # one of them at a time: the application wants to go on as well
+        return examined(image, subject.settings, subject.record)
 
     def sha256(self) -> str:
         """Return the hash of the copy; it is ready long before the rest."""

@@ -14,37 +14,27 @@ import apsw
 from dsfactory.clock import pause, ticks_ns
 from dsfactory.engine import wal
 from dsfactory.engine.connection import Row, Settings
-from dsfactory.engine.files import file_size
 from dsfactory.engine.queue import Queue, Retry
-from dsfactory.engine.reading import ReadingSide
 from dsfactory.engine.transaction import Both, Parameters, Savepoint, Transaction, Witness
+from dsfactory.engine.trimming import PAGE_BYTES, PASSIVE, RESTART, TRUNCATE, LogSide
 from dsfactory.engine.turns import Place, Step, Turns
 from dsfactory.errors import (
     BusyError,
     DataStoreError,
     FileMissingError,
     ForkedError,
-    LogPinnedError,
     TransactionError,
 )
 
 R = TypeVar("R")
 
 BEGIN = "BEGIN IMMEDIATE"
-PASSIVE = apsw.SQLITE_CHECKPOINT_PASSIVE
-RESTART = apsw.SQLITE_CHECKPOINT_RESTART
-TRUNCATE = apsw.SQLITE_CHECKPOINT_TRUNCATE
-
-PAGE_BYTES = 4096
 
 LOOK_NS = 1_000_000
 """How often, at most, we look whether the file is still there: at 1 us, not with every commit."""
 
-CUT_PATIENCE_MS = 50
-"""How long cutting the WAL waits for readers."""
 
-
-class WritingSide(ReadingSide):
+class WritingSide(LogSide):
     """Write transactions: begun, shared, committed and undone."""
 
     _clock: Callable[[], int]
@@ -373,11 +363,6 @@ class WritingSide(ReadingSide):
 
     # -- the write-ahead log
 
-    @property
-    def checkpoint_failure(self) -> str | None:
-        """Why the log could not be copied into the database the last time; None when it was."""
-        return self._log.failure
-
     def checkpoint(self, *, truncate: bool = False) -> int:
         """Copy the WAL into the database as far as readers allow; return the pages copied.
 
@@ -397,39 +382,20 @@ class WritingSide(ReadingSide):
         finally:
             self._turns.give()
 
-    def _checkpoint(self, connection: apsw.Connection, mode: int) -> int:
-        self._log.failure = None
-        in_wal, copied = self._log.pages, 0
-        try:
-            if mode != PASSIVE:
-                # Writers of all processes wait meanwhile: rather try again later.
-                connection.set_busy_timeout(CUT_PATIENCE_MS)
-            in_wal, copied = connection.wal_checkpoint(mode=mode)
-        except apsw.BusyError:
-            pass  # copied as far as it goes; the log stays
-        except apsw.Error as error:
-            # The commit stands; what cannot be copied now stays in the WAL.
-            self._log.failure = str(self.failure(error))
-        if mode != PASSIVE:
-            connection.set_busy_timeout(0)
-        self._log.copied(in_wal, copied)
-        return copied
+    def rebuild(self) -> None:
+        """Write the file anew from its live rows and empty the log: nothing deleted is left.
 
-    def _shorten_log(self, connection: apsw.Connection) -> None:
-        """Cut a log that reached its limit, or refuse to let it grow."""
-        limit = self._settings.max_wal_bytes
-        self._checkpoint(connection, TRUNCATE)
-        size = file_size(f"{self.path}-wal")
-        if limit is None or size <= limit:
-            self._log.pages = size // PAGE_BYTES
-            return
-        names = tuple(map(str, wal.readers(self.path)))
-        raise LogPinnedError(
-            f"The log of {self.path} has grown to {size} bytes; max_wal_bytes allows {limit}. It "
-            f"cannot be cut while somebody reads an old state: {', '.join(names) or 'unknown'}. "
-            "Let that end, or raise the limit.",
-            path=str(self.path),
-            size=size,
-            limit=limit,
-            processes=names,
-        )
+        Raises BusyError when others write, or read, for longer than busy_timeout_ms.
+        """
+        if self.in_transaction:
+            raise TransactionError(f"{self.path}: no rebuilding inside of a transaction.")
+        if self.settle is not None:
+            self.settle()
+        self._wait_for_turn(None)
+        try:
+            self._refuse_if_unusable()
+            cursor = self._open_writer() if self._writer is None else self._writer
+            self._vacuum(cursor)
+            self._empty_log(cursor.connection)
+        finally:
+            self._turns.give()

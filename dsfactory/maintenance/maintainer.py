@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import threading
 import weakref
@@ -13,6 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dsfactory.errors import ClosedError, DataStoreError, StoreAbsentError
+from dsfactory.maintenance.chores import Chores
 from dsfactory.maintenance.tasks import TASKS, Stopping, Task
 from dsfactory.model import MaintenanceReport, Probe
 from dsfactory.stores import DataStore
@@ -56,10 +58,11 @@ class Host(Protocol):
 class Maintainer:
     """Runs the tasks, by hand or in a thread of its own. After a fork the child makes another."""
 
-    def __init__(self, host: Host, now: Callable[[], int]) -> None:
+    def __init__(self, host: Host, now: Callable[[], int], chores: Chores | None = None) -> None:
         self.owner = f"{os.getpid()}-{os.urandom(8).hex()}"
         self._host = host
         self._now = now
+        self._chores = Chores() if chores is None else chores
         self._last_run: dict[tuple[str, str], int] = {}
         self._round = threading.Lock()
         self._leased = False
@@ -74,16 +77,39 @@ class Maintainer:
         """
         with self._round:
             try:
-                if not self._lease():
-                    return MaintenanceReport(ran=False)
-                report = self._all_stores(everything, stopping)
+                if self._lease():
+                    report = self._all_stores(everything, stopping)
+                else:
+                    report = MaintenanceReport(ran=False)
+                report = self._with_chores(report, everything, stopping)
             except Exception as error:
                 ours = isinstance(error, DataStoreError)
                 reason = str(error) if ours else type(error).__name__
                 self._failures = (f"the round was broken off: {reason}",)
                 raise
-            self._failures = report.failures
+            if report.ran or report.failures:
+                self._failures = report.failures
             return report
+
+    def _with_chores(
+        self, report: MaintenanceReport, everything: bool, stopping: Stopping
+    ) -> MaintenanceReport:
+        """Do the chores, which another process that maintains the stores need not know."""
+        done, failures = 0, []
+        for name, chore in self._chores.due(self._now(), everything=everything):
+            if stopping() or not self._host.take_lease(f"chore:{name}", self.owner, LEASE_MS):
+                continue
+            try:
+                chore()
+                done += 1
+            except (ClosedError, StoreAbsentError):
+                continue  # what it works on was closed or unregistered
+            except DataStoreError as error:
+                failures.append(f"{name}: {error}")
+                _log().warning("the chore %s failed: %s", name, error)
+            finally:
+                self._host.drop_lease(f"chore:{name}", self.owner)
+        return dataclasses.replace(report, chores=done, failures=(*report.failures, *failures))
 
     def _lease(self) -> bool:
         self._leased = self._host.take_lease(LEASE, self.owner, LEASE_MS)

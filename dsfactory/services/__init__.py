@@ -6,13 +6,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dsfactory.services.analytics import AnalyticsManager
     from dsfactory.services.configuration import ConfigurationManager
     from dsfactory.services.limits import RateLimiter
+    from dsfactory.services.monitoring import HealthMonitor
     from dsfactory.services.personality import PersonalityManager
     from dsfactory.services.preferences import UserPreferenceManager
 
 __all__ = [
+    "AnalyticsManager",
     "ConfigurationManager",
+    "HealthMonitor",
     "PersonalityManager",
     "RateLimiter",
     "UserPreferenceManager",
@@ -20,7 +24,9 @@ __all__ = [
 
 # Which file of this room has a name.
 _HOMES = {
+    "AnalyticsManager": "analytics",
     "ConfigurationManager": "configuration",
+    "HealthMonitor": "monitoring",
     "PersonalityManager": "personality",
     "RateLimiter": "limits",
     "UserPreferenceManager": "preferences",

@@ -230,6 +230,22 @@ class DataStore(CarryingStore[T], MutableMapping[Key, T]):
         freed = checking.give_back(self._database)
         return self._database.checkpoint(truncate=True), freed
 
+    def scrub(self) -> None:
+        """Write the file anew from what is live, so that nothing deleted or expired is left in
+        it: not in free pages, not in the gaps of others, not in the log.
+
+        For deletions that somebody has a right to: it reads and writes the whole store, takes
+        memory for a copy of what is live, and writers wait meanwhile. Dictionaries made of values
+        stay (compression=False makes none), and so does what the history, the record for pitr and
+        backups hold.
+
+        Raises BusyError when somebody reads or writes for longer than busy_timeout_ms, and
+        TransactionError inside of a transaction.
+        """
+        if "expiry" in self.options.features:
+            self.expire()
+        self._database.rebuild()
+
     def flush(self) -> int:
         """Commit the sets that wait because of write_behind; return how many.
 

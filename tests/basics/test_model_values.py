@@ -102,4 +102,4 @@ def test_report_problems(
 
 def test_maintenance_report_of_no_round() -> None:
     """A round that did not run achieved nothing."""
-    assert MaintenanceReport(ran=False) == MaintenanceReport(False, *[0] * 8, ())
+    assert MaintenanceReport(ran=False) == MaintenanceReport(False, *[0] * 9, ())
