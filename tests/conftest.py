@@ -7,8 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 import dsfactory as ds
+
+# Enough to find what is wrong over many runs; `--hypothesis-profile=long` looks harder at once.
+settings.register_profile("short", max_examples=30, deadline=None)
+settings.register_profile("long", max_examples=1000, deadline=None)
+settings.load_profile("short")
 
 
 @pytest.fixture

@@ -99,11 +99,13 @@ def judge(kept: Kept, snapshot: Snapshot, settings: Settings, living: Iterable[s
         for key, alert in kept.standing.items()
         if key not in standing and not (key in found and _bad(found[key], settings, stood=True))
     ]
+    told = {key: at for key, at in kept.told.items() if _recent(at, now, settings)}
     for key, one in found.items():
         before = kept.standing.get(key)
         if _bad(one, settings, stood=before is not None):
-            standing[key] = before or _alert(one, place, now, settings)
-    told = {key: at for key, at in kept.told.items() if _recent(at, now, settings)}
+            # Later than what was told lately, also within the same millisecond: this was not.
+            since = max(now, told.get(key, -1) + 1)
+            standing[key] = before or _alert(one, place, since, settings)
     news = []
     for key, alert in standing.items():
         # Not told yet: it is new, or came back within the cooldown of the last time.
