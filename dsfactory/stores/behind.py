@@ -69,13 +69,16 @@ class Behind:
 
     # -- what callers do
 
-    def put(self, row: Row) -> None:
-        """Let *row* wait for the next commit; raise what the last one failed with, once."""
+    def make_room(self) -> None:
+        """Commit what waits if that is too much; raise what the last commit failed with, once."""
         if self._untold:
             self._tell()
-        key, value = row[0], row[4]
         if len(self._waiting) >= MAX_WAITING or self._bytes >= MAX_WAITING_BYTES:
             self.flush()
+
+    def put(self, row: Row) -> None:
+        """Let *row* wait for the next commit."""
+        key, value = row[0], row[4]
         with self._lock:
             waiting = self._waiting
             # Taken out first, so that the order of the dict is the order of the last sets.
@@ -87,8 +90,12 @@ class Behind:
 
     def find(self, key: Key) -> Row | None:
         """Return what waits under *key*, or is just being committed."""
-        # In this order: a row is always in one of the two until it is committed.
-        return self._waiting.get(key) or self._leaving.get(key)
+        found = self._waiting.get(key)
+        if found is None:
+            # It may be on its way from one place to another: only under the lock is None certain.
+            with self._lock:
+                found = self._waiting.get(key) or self._leaving.get(key)
+        return found
 
     def settle(self) -> None:
         """Commit what waits, unless nothing does."""
@@ -105,8 +112,7 @@ class Behind:
             return 0
         with self._flushing:
             with self._lock:
-                self._leaving = self._waiting  # before it is emptied: see find()
-                self._waiting = {}
+                self._leaving, self._waiting = self._waiting, {}
                 self._bytes = 0
             count = len(self._leaving)
             try:
@@ -134,8 +140,8 @@ class Behind:
         with self._lock:
             newer = self._waiting
             self._waiting = {**self._leaving, **newer}
+            self._leaving = {}
             self._bytes = sum(len(row[4]) for row in self._waiting.values())
-        self._leaving = {}
 
     def _tell(self) -> None:
         failure, self._untold = self._failure, False

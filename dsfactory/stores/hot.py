@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from threading import get_ident
-from typing import Any
+from typing import Any, TypeVar
 
 from dsfactory.clock import END_OF_TIME, NS_PER_MS, wall_ns
 from dsfactory.engine import Transaction, forks
@@ -18,6 +18,8 @@ from dsfactory.engine.forks import Restarting
 from dsfactory.engine.watch import NO_SIGHT, Sight, Token, Watch, follows, words_of
 from dsfactory.model import Key
 from dsfactory.stores.monitor import Held
+
+T = TypeVar("T")
 
 UNKNOWN: Any = object()
 """The answer of a table that cannot tell: look into the file."""
@@ -198,20 +200,26 @@ class HotTier(Restarting):
     def keep(self, table: Table, held: Held) -> None:
         """Keep what was read after *table* was current; nothing when it is not any more."""
         with self._lock:
-            if self.table is not table or (self.waiting is not None and self.waiting(held[3])):
-                return
-            self._put(table, held)
+            if self.table is table:
+                self._put(table, held)
 
-    def forget(self, key: Key) -> None:
-        """Keep nothing for *key*, which waits to be written: waiting() has it already."""
+    def give_up(self, key: Key, put: Callable[[T], object], new: T) -> None:
+        """Keep nothing for *key* from the moment on in which *put* lets what is *new* wait.
+
+        Not before, or what is in the file would be kept again; not after, or somebody who saw
+        what is new could still be told the old.
+        """
         with self._lock:
             self.table.young.pop(key, None)
             self.table.old.pop(key, None)
+            put(new)
 
     def _put(self, table: Table, held: Held) -> None:
         size = held[4]
         if size > self._size or self.off:
             return
+        if self.waiting is not None and self.waiting(held[3]):
+            return  # for what give_up() has given up
         if len(table.young) >= self._entries or table.room < size:
             table.old = {} if self._single else table.young
             table.young = {}

@@ -99,8 +99,9 @@ class WritingStore(WatchingStore[T]):
 
     def _set_behind(self, behind: Behind, key: Key, new: Encoded, ttl: Duration | None) -> int:
         now = self._now()
-        behind.put((key, now, self._expiry(ttl, now), new.unpacked_bytes, new.stored, None))
-        self._hot.forget(key)
+        row = (key, now, self._expiry(ttl, now), new.unpacked_bytes, new.stored, None)
+        behind.make_room()
+        self._hot.give_up(key, behind.put, row)
         return 0
 
     def _require_version(self, tx: Transaction, key: Key, expected: int) -> None:

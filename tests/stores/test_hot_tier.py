@@ -270,33 +270,6 @@ class TestOwnWrites:
             assert others == [1, 1, 1]
         assert hot["a"] == 2
 
-    def test_write_behind(self, tmp_path: Path) -> None:
-        """What waits to be written is read at once, in every thread, whatever memory held."""
-        with ds.DataStoreFactory(tmp_path, maintenance="manual") as factory:
-            store = factory.create_cache_store("hot", write_behind="1ms")
-            published = [0] * 20
-            store.set_many(dict.fromkeys(range(20), 0))
-            over, stale = threading.Event(), []
-
-            def read() -> None:
-                while not over.is_set():
-                    for key in range(20):
-                        known = published[key]
-                        if store[key] < known:
-                            stale.append(key)
-
-            threads = [threading.Thread(target=read) for _ in range(3)]
-            for thread in threads:
-                thread.start()
-            for number in range(1, 5000):
-                store[number % 20] = number
-                published[number % 20] = number
-                assert store[number % 20] == number
-            over.set()
-            for thread in threads:
-                thread.join()
-            assert stale == []
-
     def test_fork_with_warm_tier(self, tmp_path: Path) -> None:
         """A child and its parent each go on with a table of their own, and see each other."""
         with ds.DataStoreFactory(tmp_path, maintenance="manual") as factory:
@@ -310,6 +283,113 @@ class TestOwnWrites:
                 os._exit(0 if right and store["k"] == "child" else 1)
             assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
             assert [store["k"], store["k"]] == ["child"] * 2
+
+
+class Race:
+    """Two threads that write, each its own keys, and two that read all of them.
+
+    Values only grow: an answer below what was set before, or below an earlier answer, is stale.
+    """
+
+    KEYS = 16
+
+    def __init__(self, store: ds.DataStore[Any]) -> None:
+        self.store = store
+        self.over = threading.Event()
+        self.published = [0] * self.KEYS
+        self.stale: list[object] = []
+        store.set_many(dict.fromkeys(range(self.KEYS), 0))
+
+    def write(self, first: int, sets: int) -> None:
+        """Set every second key in every way."""
+        try:
+            for number in range(1, sets):
+                key = first + 2 * (number * 7 % (self.KEYS // 2))
+                self.change(number % 8, key, number)
+                self.published[key] = number
+                if (own := self.store[key]) != number:
+                    self.stale.append((key, own, number))
+        finally:
+            self.over.set()
+
+    def change(self, how: int, key: int, number: int) -> None:
+        """Let *key* hold *number*, in one of eight ways."""
+        store = self.store
+        if how == 0:
+            store.set(key, number, ttl="1h", tags=("x",))
+        elif how == 1:
+            store.set_many({key: number})
+        elif how == 2:
+            store.update_with(key, lambda _: number)
+        elif how == 3:
+            with store.transaction():
+                with store.transaction():
+                    store[key] = 10**6
+                    raise ds.Rollback
+                store[key] = number
+        else:
+            store[key] = number
+
+    def read(self) -> None:
+        """Read every key again and again."""
+        seen = [0] * self.KEYS
+        while not self.over.is_set():
+            for key in range(self.KEYS):
+                known = max(seen[key], self.published[key])
+                seen[key] = self.store[key]
+                if seen[key] < known:
+                    self.stale.append((key, seen[key], known))
+
+    def run(self, sets: int) -> list[object]:
+        """Return what was stale."""
+        threads = [threading.Thread(target=self.write, args=(first, sets)) for first in (0, 1)]
+        threads += [threading.Thread(target=self.read) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return self.stale
+
+
+class TestThreads:
+    """No thread is told what is stale, wherever the interpreter stops another."""
+
+    @pytest.fixture(autouse=True)
+    def _switch_often(self) -> Iterator[None]:
+        usual = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        yield
+        sys.setswitchinterval(usual)
+
+    @pytest.mark.parametrize("write_behind", [None, "1ms", "10s"])
+    @pytest.mark.parametrize("entries", [4, 1000])
+    def test_monotone(self, tmp_path: Path, write_behind: str | None, entries: int) -> None:
+        """What a thread has set or seen, no thread is told an older value of, from then on."""
+        with ds.DataStoreFactory(tmp_path, maintenance="manual") as factory:
+            store = factory.create_cache_store(
+                "hot", write_behind=write_behind, hot_entries=entries
+            )
+            assert Race(store).run(3000) == []
+            assert store.check() == []
+
+    def test_waiting_set_during_commit(self, tmp_path: Path) -> None:
+        """A set that waits is not hidden by an earlier one that is committed meanwhile."""
+        with ds.DataStoreFactory(tmp_path, maintenance="manual") as factory:
+            store = factory.create_cache_store("hot", write_behind="1h")
+
+            def of_another(_old: object) -> int:
+                thread = threading.Thread(target=store.set, args=("k", 2))
+                thread.start()
+                thread.join()
+                return 1
+
+            store.set_many({"k": 0, "other": 0})
+            assert [store["k"], store["other"], store.delete("k")] == [0, 0, True]
+            assert store["other"] == 0
+            store.update_with("k", of_another, 0)
+            assert {(store["other"], store["k"]) for _ in range(100)} == {(0, 2)}
+            store.flush()
+            assert store["k"] == 2
 
 
 class TestExpiry:
