@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -367,13 +366,7 @@ class DataStoreFactory(SafekeepingFactory):
             self._upgrader.run(target, to=to, down=down, progress=progress) for target in targets
         ]
         # A registry that went down is the earlier release's to use.
-        kept = {} if down and name is None else self._safe.adopt([r.name for r in reports])
-        return [
-            dataclasses.replace(report, snapshot=kept.get(report.snapshot, report.snapshot))
-            if report.snapshot is not None
-            else report
-            for report in reports
-        ]
+        return reports if down and name is None else self._safe.adopt_upgraded(reports)
 
     def _require_closed(self, names: Iterable[str]) -> None:
         for name in names:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,6 @@ from dsfactory.errors import (
     BusyError,
     DataStoreError,
     OptionError,
-    RestoreRefusedError,
 )
 from dsfactory.model import Backup, StoreRecord
 from dsfactory.places import QUARANTINE, STORES
@@ -71,7 +70,9 @@ class Rescue:
         else:
             chosen = self._registry.catalog.require(way.base.id)
             replay = replay_of(self._vault(), way)
-        course = Course(chosen, at, replay, dry_run, force, progress)
+        # Without a journal it is the backup from before that moment, and the report says so.
+        reached = None if replay is None else at
+        course = Course(chosen, reached, replay, dry_run, force, progress)
         if to is not None:
             return restore_to(self._vault(), course, to)
         return self._in_place(course)
@@ -173,9 +174,9 @@ class Rescue:
             try:
                 report = restore_in_place(self._vault(), course, record, self._root / QUARANTINE)
             except (BackupDamagedError, BackupAbsentError):
-                self._registry.catalog.damaged(course.backup.id, self._now())
-            except RestoreRefusedError:
-                continue  # the log does not reach: a backup alone may do
+                # With a replay it may be the journal that is damaged: the backup itself comes next.
+                if course.replay is None:
+                    self._registry.catalog.damaged(course.backup.id, self._now())
             except (BackupError, BusyError):
                 break  # out of reach, encrypted, or the file is in use: nothing was learnt of it
             else:
@@ -183,19 +184,28 @@ class Rescue:
                 return
         raise damage
 
-    def _courses(self, record: StoreRecord) -> Iterator[Course]:
-        """Yield what may bring a damaged store back, the best first."""
-        from dsfactory.backup.moments.recovery import replay_of
+    def _courses(self, record: StoreRecord) -> list[Course]:
+        """Return what may bring a damaged store back, the best first."""
         from dsfactory.backup.restoring import Course, candidates
 
-        if record.options.pitr is not None:
+        backups = candidates(self._registry.catalog.backups(record.name))
+        return [*self._replays(record), *map(Course, backups)]
+
+    def _replays(self, record: StoreRecord) -> list[Course]:
+        """Return the ways to the last moments that were shipped; none without a useful journal."""
+        from dsfactory.backup.moments.recovery import replay_of
+        from dsfactory.backup.restoring import Course
+
+        if record.options.pitr is None:
+            return []
+        found = []
+        with contextlib.suppress(BackupError):  # then backups alone have to do
             for _, until in reversed(self.restorable(record.name)):
                 way = self._way_back(record.name, until)
                 if way is not None:
                     base = self._registry.catalog.require(way.base.id)
-                    yield Course(base, until, replay_of(self._vault(), way))
-        for backup in candidates(self._registry.catalog.backups(record.name)):
-            yield Course(backup)
+                    found.append(Course(base, until, replay_of(self._vault(), way)))
+        return found
 
     def _tell(self, name: str, damage: DataStoreError, report: RestoreReport) -> None:
         """Record that a damaged file was replaced, and warn whoever reads logs."""

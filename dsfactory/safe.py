@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from dsfactory.clock import Clock
-from dsfactory.errors import (
-    DataStoreError,
-    OptionError,
-)
+from dsfactory.errors import DataStoreError, OptionError
 from dsfactory.keys import checked_name
-from dsfactory.model import Backup, Probe, StoreRecord
+from dsfactory.model import Backup, Probe, StoreRecord, UpgradeReport
 from dsfactory.places import BACKUPS, SNAPSHOTS
 from dsfactory.registry import Registry
 from dsfactory.rescuing import Rescue
@@ -176,7 +174,7 @@ class Safe:
             chosen = sampled(chosen, sample)
         return [verify(self.vault, backup, deep=deep) for backup in chosen]
 
-    # -- removing, and the schedule
+    # -- what health and maintenance ask for
 
     def probes(self, record: StoreRecord, now: int) -> list[Probe]:
         """Return the answers about the backups of a store."""
@@ -190,29 +188,61 @@ class Safe:
         own = self._root / BACKUPS
         return [path for path in own.iterdir() if path.is_dir()] if own.is_dir() else []
 
-    def adopt(self, names: Iterable[str] | None = None) -> dict[Path, Path]:
-        """Make backups of the copies that upgrades left; return where each is kept now."""
+    def adopt(self, names: Iterable[str] | None = None) -> tuple[dict[Path, str], list[str]]:
+        """Make backups of the copies that upgrades left.
+
+        Return the file of each by the copy's path, and what failed, a line each: a copy that could
+        not be made one stays where it is.
+        """
         folder = self._root / SNAPSHOTS
-        if not folder.is_dir() or not any(folder.glob("*.db")):
-            return {}
+        if not self._copies_wait():
+            return {}, []
         from dsfactory.backup.adopting import adopted
 
-        records = [r for r in self._registry.records() if names is None or r.name in names]
-        kept = {}
-        for record in records:
-            for copy, backup in adopted(self.vault, record, folder):
-                manifest = self.vault.manifest(backup)
-                kept[copy] = Path(self.vault.place.url) / manifest.payload.file
-        return kept
+        kept: dict[Path, str] = {}
+        failed = []
+        for record in self._registry.records():
+            if names is not None and record.name not in names:
+                continue
+            try:
+                kept.update(adopted(self.vault, record, folder))
+            except DataStoreError as error:
+                failed.append(f"{record.name}: its copy from before an upgrade stays: {error}")
+        return kept, failed
+
+    def _copies_wait(self) -> bool:
+        folder = self._root / SNAPSHOTS
+        return folder.is_dir() and any(folder.glob("*.db"))
+
+    def adopt_upgraded(self, reports: list[UpgradeReport]) -> list[UpgradeReport]:
+        """Make backups of the copies that *reports* name, and return reports that say where.
+
+        Only where backups are kept on this machine, for a report names a path; elsewhere, and
+        when it fails, maintenance makes them backups.
+        """
+        if not self._copies_wait():
+            return reports
+        from dsfactory.backup.places.place import DirectoryPlace
+
+        place = self.vault.place
+        if not isinstance(place, DirectoryPlace):
+            return reports
+        kept, _ = self.adopt([report.name for report in reports])
+        return [
+            dataclasses.replace(report, snapshot=place.path(kept[report.snapshot]))
+            if report.snapshot in kept
+            else report
+            for report in reports
+        ]
 
     def keep(self) -> tuple[int, list[str]]:
         """Do what maintenance does for backups; return how many were due, and what failed."""
         from dsfactory.backup.schedule import RETRY_MS
 
-        self.adopt()
+        _, unadopted = self.adopt()
         reports = self.run_due(early_ms=0, retry_ms=RETRY_MS)
         failed = [f"{report.store}: {report.error}" for report in reports if report.error]
-        return len(reports) - len(failed), [*failed, *self._attend()]
+        return len(reports) - len(failed), [*failed, *unadopted, *self._attend()]
 
     def _attend(self) -> list[str]:
         """See to the journals of the stores that have one; return what failed."""
@@ -229,6 +259,8 @@ class Safe:
             except DataStoreError as error:
                 failed.append(f"{record.name}: its journal stays where it is: {error}")
         return failed
+
+    # -- removing, and the schedule
 
     def prune(self, name: str | None, *, dry_run: bool) -> list[PruneReport]:
         """Apply each store's own policy to its backups."""
@@ -261,7 +293,12 @@ class Safe:
 
         try:
             return run_due(
-                self.vault, records, early_ms=early_ms, retry_ms=retry_ms, go_on=still_ours
+                self.vault,
+                records,
+                early_ms=early_ms,
+                retry_ms=retry_ms,
+                go_on=still_ours,
+                before=self._flush,
             )
         finally:
             self._registry.drop_lease(DUE_LEASE, owner)

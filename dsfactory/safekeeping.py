@@ -104,8 +104,9 @@ class SafekeepingFactory:
     ) -> RestoreReport:
         """Bring a store back to a backup, or beside it to the file *to*.
 
-        *backup* is an id or "latest"; with *at* (milliseconds or a datetime) it is found by that
-        moment, and the log that ``pitr`` keeps brings the store to it, to the commit.
+        *backup* is an id or "latest". With *at* (milliseconds or a datetime) the log that ``pitr``
+        keeps brings the store to that moment, to the commit; where there is no log it is the
+        newest backup from before, and the report's ``at`` is None.
 
         In place: the copy is brought back beside the live file and verified, what is there is
         backed up (reason "before-restore") or, when it is damaged, put aside under
@@ -151,7 +152,8 @@ class SafekeepingFactory:
     ) -> list[RestoreReport]:
         """Bring every store of a set back to the one moment at which it was taken.
 
-        All backups are verified before the first store is touched.
+        All backups are verified before the first store is touched. One that another process has
+        open ends it there with BusyError: what came before is restored, and can be again.
         """
         self._require_open()
         return self._safe.rescue.restore_set(set_id, dry_run=dry_run, force=force)

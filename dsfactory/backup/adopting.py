@@ -13,7 +13,7 @@ from pathlib import Path
 from dsfactory.backup.snapshot import Subject
 from dsfactory.backup.taking import Wish, take_image
 from dsfactory.backup.vault import Vault
-from dsfactory.model import Backup, StoreRecord
+from dsfactory.model import StoreRecord
 
 REASON = "before-upgrade"
 
@@ -26,8 +26,8 @@ def waiting(folder: Path, record: StoreRecord) -> list[Path]:
     return sorted(path for path in found if pattern.fullmatch(path.name))
 
 
-def adopted(vault: Vault, record: StoreRecord, folder: Path) -> Iterator[tuple[Path, Backup]]:
-    """Make a backup of each copy that is waiting, and only then delete the copy.
+def adopted(vault: Vault, record: StoreRecord, folder: Path) -> Iterator[tuple[Path, str]]:
+    """Make a backup of each copy that is waiting, and only then delete the copy; yield both files.
 
     Killed in between, the next time finds the backup there already.
     """
@@ -37,4 +37,4 @@ def adopted(vault: Vault, record: StoreRecord, folder: Path) -> Iterator[tuple[P
         wish = Wish(REASON, force=taken_at not in known)
         backup = take_image(vault, Subject(record), path, taken_at, wish)
         path.unlink()
-        yield path, backup
+        yield path, vault.manifest(backup).payload.file

@@ -51,7 +51,7 @@ class RestoreReport:
     store: str
     backup: Backup
     at: int | None
-    """The moment that was asked for; None when it was a backup."""
+    """The moment that the journal brought the store to; None when it is as of the backup."""
     path: Path
     """Where the restored file is."""
     rows: Mapping[str, int]

@@ -79,12 +79,13 @@ def run_due(
     early_ms: int = 0,
     retry_ms: int = 0,
     go_on: Callable[[], bool] = lambda: True,
+    before: Callable[[str], object] = lambda _store: None,
 ) -> list[DueReport]:
     """Take every backup that is due, the longest overdue first, and prune after each.
 
     *early_ms*: also those that become due within that time. *retry_ms*: not those that failed
-    less than that time ago. *go_on* is asked before each. A store that fails is reported,
-    recorded as an event, and hinders no other.
+    less than that time ago. *go_on* is asked before each, and *before* told its name. A store
+    that fails is reported, recorded as an event, and hinders no other.
     """
     now = vault.now_ms()
     waiting = []
@@ -95,7 +96,7 @@ def run_due(
             waiting.append((moment, record.name, record))
     resting = _failed_since(vault, now - retry_ms) if retry_ms else frozenset()
     return [
-        _run(vault, record, moment)
+        _run(vault, record, moment, before)
         for moment, name, record in sorted(waiting, key=lambda found: found[:2])
         if name not in resting and go_on()
     ]
@@ -108,9 +109,12 @@ def _failed_since(vault: Vault, since: int) -> frozenset[str]:
     )
 
 
-def _run(vault: Vault, record: StoreRecord, moment: int) -> DueReport:
+def _run(
+    vault: Vault, record: StoreRecord, moment: int, before: Callable[[str], object]
+) -> DueReport:
     backup = None
     try:
+        before(record.name)
         backup = take(vault, Subject(record), Wish(reason="scheduled"))
         pruned = prune(vault, record.name, policy_of(record.options), dry_run=False)
     except DataStoreError as error:

@@ -107,8 +107,8 @@ def examined(image: Path, settings: Settings, record: StoreRecord) -> Findings:
         found = damage(connection, image)
         if found:
             raise CorruptError(
-                f"Store {record.name!r} is damaged: {found[0]}. No backup was made of it, and "
-                "none was removed. Restore one.",
+                f"Store {record.name!r} is damaged: {found[0].rstrip('.')}. No backup was made "
+                "of it, and none was removed. Restore one.",
                 store=record.name,
             )
         revision = identity(connection).revision

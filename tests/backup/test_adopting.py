@@ -75,3 +75,20 @@ def test_others_copies_stay(factory: ds.DataStoreFactory, behind: dict[object, o
         "sessions-notes-1.db",
         "notes.txt",
     }
+
+
+def test_damaged_copy(factory: ds.DataStoreFactory, behind: dict[object, object]) -> None:
+    """A copy that is no backup stays, is reported, and hinders neither upgrades nor backups."""
+    folder = factory.root / "backups" / "before-upgrade"
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = folder / "sessions-base-000001.db"
+    copy.write_bytes(b"garbage!" * 1000)
+    other = factory.create_state_store("other", backup_every="1h")
+    other["key"] = 1
+    (report,) = factory.upgrade("sessions")
+    assert (report.error, content(factory.get_store("sessions"))) == (None, behind)
+    assert report.snapshot is not None
+    done = factory.maintain()
+    assert [line.split(":")[0] for line in done.failures] == ["sessions"]
+    assert [backup.reason for backup in factory.backups("other")] == ["scheduled"]
+    assert copy.exists()

@@ -56,6 +56,18 @@ def files_of(root: Path) -> Iterator[bytes]:
 
 
 class TestRemoteBackups:
+    def test_copy_of_an_upgrade(self, made: Making, bucket: Bucket) -> None:
+        """A report names a file of this machine: the copy, which becomes a backup afterwards."""
+        factory = made("root", backup_target=bucket.url)
+        filled(factory).close()
+        factory.upgrade("sessions", to="state_0001", down=True)
+        (report,) = factory.upgrade("sessions")
+        assert report.snapshot is not None
+        assert report.snapshot.is_file()
+        assert factory.maintain().failures == ()
+        assert not report.snapshot.exists()
+        assert {backup.reason for backup in factory.backups()} == {"before-upgrade"}
+
     def test_back_on_another_root(
         self, made: Making, bucket: Bucket, clock: ds.ManualClock
     ) -> None:

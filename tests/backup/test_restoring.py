@@ -105,6 +105,19 @@ def test_older_one(factory: ds.DataStoreFactory, clock: ds.ManualClock) -> None:
     assert "n" not in factory.get_store("sessions")
 
 
+def test_moment_without_a_journal(factory: ds.DataStoreFactory, clock: ds.ManualClock) -> None:
+    """Where nothing records the changes it is the backup from before, and the report says so."""
+    store = filled(factory)
+    backup = store.backup()
+    clock.advance(1000)
+    store["n"] = 1
+    clock.advance(1000)
+    store.backup()
+    report = factory.restore("sessions", at=clock.now_ms() - 500)
+    assert (report.backup.id, report.at) == (backup.id, None)
+    assert "n" not in factory.get_store("sessions")
+
+
 def test_beside(factory: ds.DataStoreFactory, tmp_path: Path) -> None:
     """Restoring to a file leaves the store alone, and never overwrites unless forced."""
     store = filled(factory)
@@ -345,6 +358,21 @@ class TestOnCorruption:
         path.write_bytes(b"garbage!" * 1000)
         assert factory.get_store("sessions")["later"] == "than any backup"
         assert factory.events()[-1].what == "quarantined"
+
+    def test_damaged_journal(self, factory: ds.DataStoreFactory) -> None:
+        """A journal that cannot be read costs what it holds; the backup itself is not blamed."""
+        store = filled(factory, on_corruption="restore", pitr="24h")
+        factory.maintain()
+        store["later"] = "than any backup"
+        factory.maintain()
+        path = store.path
+        store.close()
+        path.write_bytes(b"garbage!" * 1000)
+        for segment in (factory.root / "backups" / "sessions").glob("log-*.seg"):
+            flip(segment, segment.stat().st_size // 2)
+        found = factory.get_store("sessions")
+        assert (len(found), found.get("later")) == (50, None)
+        assert [backup.id for backup in factory.backups() if backup.damaged_at] == []
 
     def test_newest_verified_first(
         self, factory: ds.DataStoreFactory, clock: ds.ManualClock

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -204,3 +205,22 @@ def test_run_due_longest_overdue_first(factory: ds.DataStoreFactory, clock: ds.M
     factory.run_due_backups()
     clock.advance(4 * HOUR)
     assert [report.store for report in factory.run_due_backups()] == ["b", "c", "a"]
+
+
+def test_run_due_includes_what_waits(factory: ds.DataStoreFactory, tmp_path: Path) -> None:
+    """Sets and samples that are not committed yet are in the backup that is due."""
+    cache = factory.create_cache_store("c", write_behind="1h", backup_every="1h")
+    metrics = factory.create_metrics_store("m", backup_every="1h")
+    cache["key"] = "value"
+    metrics.record("requests", 1)
+    assert [report.error for report in factory.run_due_backups()] == [None, None]
+    for name in ("c", "m"):
+        factory.restore(name, to=tmp_path / f"{name}.db")
+    kept = [
+        apsw.Connection(str(tmp_path / file)).execute(count).get
+        for file, count in (
+            ("c.db", "SELECT count(*) FROM entry"),
+            ("m.db", "SELECT count(*) FROM series"),
+        )
+    ]
+    assert kept == [1, 1]
