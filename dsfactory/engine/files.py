@@ -24,6 +24,10 @@ PRIVATE_DIRECTORY = 0o700
 SIDE_FILES = ("-wal", "-shm")
 QUEUE_FILE = "-queue"
 """Where processes that wait to write queue; it holds nothing. See queue.py."""
+NOTICES_FILE = "-notices"
+"""What each commit changed, for processes that have entries in memory. See notices.py."""
+PASSING_FILES = (QUEUE_FILE, NOTICES_FILE)
+"""They hold nothing that is needed when nobody has the database open."""
 _UNFINISHED = ".unfinished"
 
 _BY_ERRNO: dict[int | None, tuple[type[DataStoreError], str]] = {
@@ -178,7 +182,7 @@ def remove_unfinished(directory: Path, *, older_than_s: float, now_s: float) -> 
 
 def remove_database(path: Path) -> None:
     """Delete a closed database with its side files."""
-    for suffix in ("", *SIDE_FILES, QUEUE_FILE):
+    for suffix in ("", *SIDE_FILES, *PASSING_FILES):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 

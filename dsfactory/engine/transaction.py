@@ -64,20 +64,32 @@ class Both:
 class Observer(Protocol):
     """Somebody who keeps in memory what the file holds."""
 
+    telling: bool
+    """Whether he has to see the state before every change while the write lock is held."""
+
     def begun(self, transaction: Transaction) -> None:
         """Look at the state before the first change; the write lock is held."""
         ...
 
     def alone(self, foreseen: Any) -> None:
-        """Look at the state before a statement that commits itself; no lock is held yet."""
+        """Look at the state before a statement that commits itself; no lock is held yet, and when
+        it was not to be had, this is called again before the next attempt."""
         ...
 
     def committing(self, transaction: Transaction) -> None:
         """Look at what was changed, before the witness and the commit."""
         ...
 
-    def ended(self, *, committed: bool) -> None:
+    def committed(self) -> None:
         """Take over what was committed; nobody else of this process has begun to write."""
+        ...
+
+    def ended(self) -> None:
+        """Forget what was looked at; it was committed, rolled back, or never begun."""
+        ...
+
+    def now_and_then(self, now_ns: int) -> None:
+        """Do what a commit is to do once a millisecond."""
         ...
 
     def detach(self) -> None:

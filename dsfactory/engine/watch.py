@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import mmap
 import os
+import struct
 import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
+from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 import apsw
@@ -48,6 +50,15 @@ _CHANGES = 1
 
 _SHIFT = 0 if sys.byteorder == "little" else 32
 
+_NAME = Struct("=IIII8s")
+NAME_BYTES = _NAME.size
+
+_PAGE_SIZE, _FRAME, _SALTS = slice(14, 16), slice(16, 20), slice(32, 40)
+
+_LOG_HEAD_BYTES = 32
+_FRAME_HEAD = Struct(">II8sII")
+"""The page, the pages of the database after a commit (0: none yet), the salts, the checksums."""
+
 DATA_VERSION = "PRAGMA data_version"
 
 
@@ -65,6 +76,42 @@ def follows(header: memoryview[int] | None, earlier: memoryview[int] | None) -> 
         return False
     changes = (header[_CHANGES] >> _SHIFT) - (earlier[_CHANGES] >> _SHIFT)
     return changes & 0xFFFFFFFF == 1
+
+
+def commit_of(header: bytes) -> bytes:
+    """Return what names the last commit for good: number, frame, checksum of all frames, salts."""
+    return header[8:12] + header[_FRAME] + header[24:40]
+
+
+def change_of(commit: bytes) -> int:
+    """Return the number of a commit, which grows by one with each, modulo 2**32."""
+    return int.from_bytes(commit[:4], sys.byteorder)
+
+
+def commit_after(path: Path, header: bytes) -> bytes | None:
+    """Return what names the commit that came next after *header*, by the log itself.
+
+    None when it cannot be read there: when the log was started over meanwhile, for instance.
+    """
+    page_bytes = int.from_bytes(header[_PAGE_SIZE], sys.byteorder)
+    frame_bytes = _FRAME_HEAD.size + (65536 if page_bytes == 1 else page_bytes)
+    frame = int.from_bytes(header[_FRAME], sys.byteorder)
+    try:
+        with Path(f"{path}-wal").open("rb", buffering=0) as log:
+            while True:
+                at = _LOG_HEAD_BYTES + frame * frame_bytes
+                _, pages, salts, *sums = _FRAME_HEAD.unpack(
+                    os.pread(log.fileno(), _FRAME_HEAD.size, at)
+                )
+                frame += 1
+                if salts != header[_SALTS]:
+                    return None
+                if pages:
+                    break
+    except (OSError, struct.error):  # no such frame yet
+        return None
+    number = (change_of(commit_of(header)) + 1) & 0xFFFFFFFF
+    return _NAME.pack(number, frame, *sums, salts)
 
 
 class _Index:

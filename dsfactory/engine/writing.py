@@ -143,6 +143,7 @@ class WritingSide(LogSide):
             self._witness is not None
             or self.settle is not None
             or self._owner == get_ident()
+            or (self.observer is not None and self.observer.telling)
             or (limit is not None and self._log.pages * PAGE_BYTES > limit)
             or not self._turns.take_free()
         ):
@@ -152,11 +153,13 @@ class WritingSide(LogSide):
             self._refuse_if_unusable()
             cursor = self._open_writer() if self._writer is None else self._writer
             rows = self._ask_alone(cursor, statement, parameters, foreseen)
+            # Nothing changed, nothing committed: then the next commit is somebody else's.
+            if rows and self.observer is not None:
+                self.observer.committed()
             self._after_commit(cursor.connection)
         finally:
             if self.observer is not None:
-                # Nothing changed, nothing committed: then the next commit is somebody else's.
-                self.observer.ended(committed=bool(rows))
+                self.observer.ended()
             self._give_turn()
         return rows
 
@@ -167,11 +170,11 @@ class WritingSide(LogSide):
 
         def ask() -> None:
             nonlocal rows
+            if self.observer is not None:
+                self.observer.alone(foreseen)
             rows = cursor.execute(statement, parameters).fetchall()
 
         cursor.connection.set_last_insert_rowid(0)
-        if self.observer is not None:
-            self.observer.alone(foreseen)
         try:
             try:
                 ask()
@@ -286,17 +289,15 @@ class WritingSide(LogSide):
                     path=str(self.path),
                 )
             return
-        committed = False
         try:
             if error is None:
                 self._commit(transaction)
-                committed = True
             else:
                 self._roll_back()
         finally:
             self._relax(transaction)
             if self.observer is not None:
-                self.observer.ended(committed=committed)
+                self.observer.ended()
             self._owner = 0
             self._transaction = None
             self._give_turn()
@@ -319,6 +320,8 @@ class WritingSide(LogSide):
         except BaseException:
             self._roll_back()
             raise
+        if self.observer is not None:
+            self.observer.committed()
         self._after_commit(transaction.cursor.connection, transaction.actions)
 
     def _after_commit(
@@ -329,6 +332,8 @@ class WritingSide(LogSide):
         if not self._looked_at <= (now := ticks_ns()) < self._looked_at + LOOK_NS:
             self._looked_at = now
             self._require_same_file(connection)
+            if self.observer is not None:
+                self.observer.now_and_then(now)
         for action in actions:
             action()
         if self._log.due:

@@ -11,6 +11,7 @@ from dsfactory.clock import END_OF_TIME, NS_PER_MS, Clock, Ratchet, SystemClock
 from dsfactory.codecs import Codec
 from dsfactory.durations import Duration, duration_ms
 from dsfactory.engine import Database, Retry, Transaction
+from dsfactory.engine.notices import Notices
 from dsfactory.engine.watch import Watch
 from dsfactory.errors import (
     FeatureError,
@@ -126,6 +127,7 @@ class StoreCore(Generic[T]):
         self._watch = Watch(self._database, settings_of(parts.options))
         self._hot = HotTier(
             self._watch,
+            Notices(parts.path, usable=not parts.looking),
             self._now,
             entries=parts.options.hot_entries,
             size=parts.options.hot_bytes,

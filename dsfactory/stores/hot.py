@@ -1,25 +1,24 @@
-"""The hot tier: entries that were read lately, in memory, true for as long as nobody commits.
+"""The hot tier: entries that were read lately, in memory, true whoever commits.
 
-What is kept was read under one token of the WAL-index (engine/watch.py) and is handed out while
-that token is the same. Values that cannot change are kept decoded, others encoded: no two callers
-get the same mutable object. Nothing here locks or writes on the way of a read.
+What is kept (kept.py) is handed out while the WAL-index says that nobody has committed since, and
+goes on to the next commit when it is known what that changed: because it is ours, or by its notice.
+Values that cannot change are kept decoded, others encoded: no two callers get the same mutable
+object. Nothing here locks or writes on the way of a read.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from threading import get_ident
-from typing import Any, TypeVar
+from typing import Any
 
 from dsfactory.clock import END_OF_TIME, NS_PER_MS, wall_ns
 from dsfactory.engine import Transaction, forks
-from dsfactory.engine.forks import Restarting
-from dsfactory.engine.watch import NO_SIGHT, Sight, Token, Watch, follows, words_of
+from dsfactory.engine.notices import Notices, written
+from dsfactory.engine.watch import Sight, Watch, commit_after, commit_of, follows, words_of
 from dsfactory.model import Key
+from dsfactory.stores.kept import NOTHING, KeptEntries, Table
 from dsfactory.stores.monitor import Held
-
-T = TypeVar("T")
 
 UNKNOWN: Any = object()
 """The answer of a table that cannot tell: look into the file."""
@@ -37,65 +36,40 @@ FOREVER = (END_OF_TIME + 1) * NS_PER_MS
 """When entries expire that do not."""
 
 
-class Table:
-    """What was read under one token, in two generations: who is not asked for goes with the old."""
-
-    __slots__ = ("header", "old", "room", "sight", "token", "words", "young")
-
-    def __init__(self, sight: Sight, token: Token, room: int) -> None:
-        self.sight = sight
-        self.token = token
-        self.words = sight.words
-        self.header = words_of(token)
-        """What these words were."""
-        self.young: dict[Key, Held] = {}
-        self.old: dict[Key, Held] = {}
-        self.room = room
-        """Bytes that still go into the young generation."""
-
-    def under(self, token: Token) -> Table:
-        """Return the same entries under another token."""
-        table = Table(self.sight, token, self.room)
-        table.young, table.old = self.young, self.old
-        return table
-
-
-_NOTHING = Table(NO_SIGHT, b"", 0)
-
-
-class HotTier(Restarting):
+class HotTier(KeptEntries):
     """The table of one open store."""
 
     def __init__(
-        self, watch: Watch, now: Callable[[], int], *, entries: int, size: int, sure: bool
+        self,
+        watch: Watch,
+        notices: Notices,
+        now: Callable[[], int],
+        *,
+        entries: int,
+        size: int,
+        sure: bool,
     ) -> None:
         """Keep at most *entries* of *size* encoded bytes together; 0 of either keeps nothing.
 
         *now* is the store's time. *sure* looks at the file at every read, for clocks that do not
         tell how time passes.
         """
-        self._watch = watch
+        super().__init__(watch, notices, entries=entries, size=size)
         self._now = now
-        # Half for each generation.
-        self._entries = (entries + 1) // 2 if size else 0
-        self._single = entries == 1
-        self.off = not self._entries
-        self._size = size // 2
-        self.table = _NOTHING
         self._sure = sure
         self._slow = False
         self.looked_at = self._looked_at_file = self.due = 0
         self.looked = False
         """Set with every look at the file: time to count what was only noted."""
-        self.waiting: Callable[[Key], object] | None = None
-        """Whether a key is set here, and not in the file yet."""
-        self._lock = threading.Lock()
-        self.writer = 0
-        """The thread that has a transaction open; 0 for none."""
         self._begun: Table | None = None
+        self._before: bytes = b""
+        """What was committed when our transaction began, when others want to know of it."""
         self._changes: dict[Key, Held | None] = {}
         self._known = False
         self._base = 0
+        self._watched = False
+        self._notice: bytes | None = None
+        self.telling = False
         forks.watch(self)
 
     # -- reading
@@ -161,8 +135,8 @@ class HotTier(Restarting):
             self._look(table.sight, wall)
         token = table.sight.token()
         if not token or token != table.token:
-            table = self._renewed() or _NOTHING
-        return None if self.off or table is _NOTHING else table
+            return self.followed(table, token)
+        return None if self.off or table is NOTHING else table
 
     def _look(self, sight: Sight, wall: int) -> None:
         """Look whether what is watched is still there, before it is read."""
@@ -176,57 +150,6 @@ class HotTier(Restarting):
         self.looked_at = wall
         self.due = 0 if self._sure or self._slow or behind else wall + LOOK_NS
 
-    def _renewed(self) -> Table | None:
-        sight = self._watch.sight()
-        if sight is None:
-            return None
-        with self._lock:
-            # A commit of ours that is under way will say itself what it changed.
-            token = b"" if self.writer else sight.token()
-            if not token:
-                return None
-            self.table = table = Table(sight, token, self._size)
-        return table
-
-    def find(self, table: Table, key: Key) -> Held | None:
-        """Return what *table* holds for *key*, expired or not; None when it cannot tell."""
-        held = table.young.get(key)
-        if held is None:
-            held = table.old.get(key)
-            if held is not None:
-                self.keep(table, held)
-        return held
-
-    def keep(self, table: Table, held: Held) -> None:
-        """Keep what was read after *table* was current; nothing when it is not any more."""
-        with self._lock:
-            if self.table is table:
-                self._put(table, held)
-
-    def give_up(self, key: Key, put: Callable[[T], object], new: T) -> None:
-        """Keep nothing for *key* from the moment on in which *put* lets what is *new* wait.
-
-        Not before, or what is in the file would be kept again; not after, or somebody who saw
-        what is new could still be told the old.
-        """
-        with self._lock:
-            self.table.young.pop(key, None)
-            self.table.old.pop(key, None)
-            put(new)
-
-    def _put(self, table: Table, held: Held) -> None:
-        size = held[4]
-        if size > self._size or self.off:
-            return
-        if self.waiting is not None and self.waiting(held[3]):
-            return  # for what give_up() has given up
-        if len(table.young) >= self._entries or table.room < size:
-            table.old = {} if self._single else table.young
-            table.young = {}
-            table.room = self._size
-        table.room -= size
-        table.young[held[3]] = held
-
     def slow_down(self) -> None:
         """Let every read take the way on which it is measured alone."""
         self._slow = True
@@ -234,18 +157,35 @@ class HotTier(Restarting):
 
     # -- our own commits: the table stays when nobody else can have committed in between
 
+    def now_and_then(self, now_ns: int) -> None:
+        """Ask whether anybody listens for what is changed here."""
+        self.telling = self._notices.wanted(now_ns)
+
     def begun(self, transaction: Transaction) -> None:
         """Note the state that *transaction* changes; this thread has the write lock."""
-        table, self._begun = self.table, None
-        if table.young or table.old:
+        self._begun, self._before = None, b""
+        table = self._seen() if self.telling else self.table
+        if table.filled:
             if table.words == table.header:
                 self._begun = table
-                self._changes.clear()
-                self._known = True
-                self._base = transaction.cursor.connection.total_changes()
-            else:
+            elif not self._before:
                 self.table = Table(table.sight, b"", 0)
+        self._watched = self._begun is not None or bool(self._before)
+        if self._watched:
+            self._changes.clear()
+            self._known = True
+            self._base = transaction.cursor.connection.total_changes()
         self.writer = get_ident()
+
+    def _seen(self) -> Table:
+        """Look at the header, for the notice of what will be changed; return the table of now."""
+        sight, table = self._watch.sight(), self.table
+        token = b"" if sight is None else sight.token()
+        if isinstance(token, bytes):
+            self._before = token
+            if table.filled and table.token != token:
+                table = self.followed(table, token) or table
+        return table
 
     def alone(self, foreseen: tuple[Key, Held | None]) -> None:
         """Note the state that one statement will change, and what the one entry holds then.
@@ -258,14 +198,14 @@ class HotTier(Restarting):
         self._begun = None
         if table.words == table.header:
             self._begun = table
-        elif table.young or table.old:
+        elif table.filled:
             self.table = Table(table.sight, b"", 0)
         self._changes = dict((foreseen,))
         self._known = True
 
     def expect(self, transaction: Transaction) -> None:
         """Say that wrote() will tell what is changed from here on."""
-        if self._begun is not None and self._changed_by(transaction) != transaction.told:
+        if self._watched and self._changed_by(transaction) != transaction.told:
             self._known = False
 
     def _changed_by(self, transaction: Transaction) -> int:
@@ -278,7 +218,7 @@ class HotTier(Restarting):
         Rows that change and are not told so empty the table at the commit: to forget this call
         costs time, never truth.
         """
-        if self._begun is None:
+        if not self._watched:
             return
         # A savepoint may take a write back: that the key was touched is all that is certain.
         alone = not self._changes and not transaction.nested
@@ -290,22 +230,45 @@ class HotTier(Restarting):
     def committing(self, transaction: Transaction) -> None:
         """Take the last look; what is written from here to the commit changes no entry."""
         self.expect(transaction)
+        if self._before:
+            self._notice = written(self._changes) if self._known else None
 
-    def ended(self, *, committed: bool) -> None:
-        """Keep the table if ours was the only commit. No thread of ours has begun another."""
-        begun, self._begun = self._begun, None
-        if committed and begun is not None:
-            self._carry_on(begun)
+    def committed(self) -> None:
+        """Keep the table if ours was the only commit, and tell what it changed."""
+        begun, before = self._begun, self._before
+        told = bool(before) and self._tell(before)
+        if begun is not None:
+            self._begun = None
+            self._carry_on(begun, told=told)
+
+    def ended(self) -> None:
+        """Let other threads make tables again."""
+        self._begun, self._before = None, b""
         self.writer = 0
 
-    def _carry_on(self, begun: Table) -> None:
+    def _tell(self, before: bytes) -> bool:
+        sight = self._watch.sight()
+        after = b"" if sight is None else sight.token()
+        commit: bytes | None = None
+        if after == before:
+            return True  # nothing was changed
+        if isinstance(after, bytes) and follows(words_of(after), words_of(before)):
+            commit = commit_of(after)
+        elif sight is not None:
+            commit = commit_after(sight.path, before)  # somebody has committed since
+        if commit is not None:
+            self._notices.tell(commit_of(before), commit, self._notice)
+        return commit is not None
+
+    def _carry_on(self, begun: Table, *, told: bool) -> None:
         token = begun.sight.token()
         with self._lock:
             if self.table is not begun or token == begun.token:
                 return
             table = begun.under(token)
             if not (self._known and follows(table.header, begun.header)):
-                self.table = Table(begun.sight, b"", 0)
+                if not told:  # else it goes on by our own notice, as the others' do
+                    self.table = Table(begun.sight, b"", 0)
                 return
             # In place: whoever still holds the earlier table has the entry before it compares
             # the header, which is another one already.
@@ -316,20 +279,9 @@ class HotTier(Restarting):
                     self._put(table, held)
             self.table = table
 
-    # -- the end, and forks
-
-    def detach(self) -> None:
-        """Answer nothing any more; release() follows when the connections are closed."""
-        self.table = _NOTHING
-        self._watch.end()
-
-    def release(self) -> None:
-        """Give the mapping back."""
-        self._watch.release()
+    # -- forks
 
     def after_fork_in_child(self) -> None:
         """Begin anew: the parent's threads may have been in the middle of something."""
-        self._lock = threading.Lock()
-        self.table = _NOTHING
-        self._begun = None
-        self.writer = 0
+        super().after_fork_in_child()
+        self._begun, self._before = None, b""

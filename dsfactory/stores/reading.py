@@ -15,7 +15,8 @@ from dsfactory.keys import checked_key, shown_key
 from dsfactory.model import Entry, Key
 from dsfactory.stores import sql
 from dsfactory.stores.core import StoreCore
-from dsfactory.stores.hot import FOREVER, UNKNOWN, Table
+from dsfactory.stores.hot import FOREVER, UNKNOWN
+from dsfactory.stores.kept import Table
 from dsfactory.stores.monitor import MISSED, Held, Lookups, measured
 from dsfactory.stores.values import size_of
 

@@ -11,7 +11,7 @@ from dsfactory.model import Key
 from dsfactory.options import StoreOptions
 from dsfactory.stores import sql
 from dsfactory.stores.policies import POLICIES, Candidate, Queues, Turn
-from dsfactory.stores.touches import Touches
+from dsfactory.stores.touches import FLUSH_TOUCHES, Touches
 
 SWEEP_ROWS = 500
 """Rows that one sweeping transaction deletes: a few milliseconds of the write lock."""
@@ -39,10 +39,10 @@ class Room:
 
     # -- the order of use
 
-    def flush(self, tx: Transaction) -> None:
-        """Write the uses that are noted in memory."""
+    def flush(self, tx: Transaction, most: int | None = None) -> None:
+        """Write the uses that are noted in memory, or *most* of them, the oldest."""
         if self._policy.used is not None:
-            self._queues.touches.flush(tx, self._policy.used)
+            self._queues.touches.flush(tx, self._policy.used, most)
 
     def last(self, tx: Transaction) -> int | None:
         """Return the highest number in the order, for placed() after an insert."""
@@ -58,7 +58,7 @@ class Room:
         """Note that *key* was written; now and then, write what is noted."""
         self.put_alone(key, tx.now, inserted=inserted)
         if self.touches is not None and self.touches.due(tx.now):
-            self.flush(tx)  # while the write lock is ours anyway
+            self.flush(tx, FLUSH_TOUCHES)  # while the write lock is ours anyway
 
     def needs_transaction(self, now: int) -> bool:
         """Whether a set has more to do than its own statement."""
@@ -95,7 +95,7 @@ class Room:
             if everything or (new is not None and key not in new):
                 touches.add(key, tx.now)
         if touches.due(tx.now):
-            self.flush(tx)
+            self.flush(tx, FLUSH_TOUCHES)
 
     # -- the limits
 

@@ -245,6 +245,7 @@ class DataStore(CarryingStore[T], MutableMapping[Key, T]):
         if "expiry" in self.options.features:
             self.expire()
         self._database.rebuild()
+        self._hot.wipe()
 
     def flush(self) -> int:
         """Commit the sets that wait because of write_behind; return how many.

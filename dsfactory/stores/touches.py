@@ -13,10 +13,13 @@ MAX_TOUCHES = 10_000
 """Keys whose uses are kept in memory: under 2 MB, and at most what a crash forgets."""
 
 FLUSH_TOUCHES = 1000
-"""As many are written along with the next write: 5 ms, where each alone would dirty two pages."""
+"""As many are written along with one write: 5 ms, where each alone would dirty two pages."""
+
+FLUSH_EVERY_MS = 1000
+"""So often, where more than that wait: a key that is used all the time is written once."""
 
 FLUSH_AFTER_MS = 10_000
-"""So are those that wait for longer."""
+"""So are those that wait for longer, however few."""
 
 _LOG = 512
 
@@ -76,18 +79,26 @@ class Touches(Restarting):
         return len(self._uses)
 
     def due(self, now: int) -> bool:
-        """Whether a write that happens anyway should take the notes along."""
-        if self._since and now - self._since >= FLUSH_AFTER_MS:
-            return True
-        return len(self._log) + len(self._uses) > FLUSH_TOUCHES and len(self) > FLUSH_TOUCHES
+        """Whether a write that happens anyway should take notes along."""
+        noted = len(self._log) + len(self._uses)
+        if noted <= FLUSH_TOUCHES:
+            return bool(self._since) and now - self._since >= FLUSH_AFTER_MS
+        if now - self._since < FLUSH_EVERY_MS and noted <= MAX_TOUCHES - FLUSH_TOUCHES:
+            return False
+        return len(self) > FLUSH_TOUCHES
 
-    def flush(self, tx: Transaction, statement: str) -> None:
-        """Write every note by *statement* (?1 key, ?2 time, ?3 uses), the oldest first.
+    def flush(self, tx: Transaction, statement: str, most: int | None = None) -> None:
+        """Write notes by *statement* (?1 key, ?2 time, ?3 uses), the oldest first.
 
-        A rollback forgets them, which costs precision of the order, not data.
+        All of them, or *most*. A rollback forgets them, which costs precision of the order, not
+        data.
         """
         self._fold()
         with self._lock:
-            uses, self._uses, self._since = self._uses, {}, 0
-        if uses:
-            tx.many(statement, [(key, tx.now, count) for key, count in uses.items()])
+            rows = [(key, tx.now, count) for key, count in islice(self._uses.items(), most)]
+            for key, _, _ in rows:
+                del self._uses[key]
+            if len(self._uses) <= FLUSH_TOUCHES:
+                self._since = tx.now if self._uses else 0
+        if rows:
+            tx.many(statement, rows)

@@ -293,28 +293,29 @@ class Race:
 
     KEYS = 16
 
-    def __init__(self, store: ds.DataStore[Any]) -> None:
-        self.store = store
+    def __init__(self, *handles: ds.DataStore[Any]) -> None:
+        self.handles = handles
         self.over = threading.Event()
         self.published = [0] * self.KEYS
         self.stale: list[object] = []
-        store.set_many(dict.fromkeys(range(self.KEYS), 0))
+        handles[0].set_many(dict.fromkeys(range(self.KEYS), 0))
 
     def write(self, first: int, sets: int) -> None:
         """Set every second key in every way."""
+        store = self.handles[first % len(self.handles)]
         try:
             for number in range(1, sets):
                 key = first + 2 * (number * 7 % (self.KEYS // 2))
-                self.change(number % 8, key, number)
+                self.change(store, number % 8, key, number)
                 self.published[key] = number
-                if (own := self.store[key]) != number:
+                if (own := store[key]) != number:
                     self.stale.append((key, own, number))
         finally:
             self.over.set()
 
-    def change(self, how: int, key: int, number: int) -> None:
+    @staticmethod
+    def change(store: ds.DataStore[Any], how: int, key: int, number: int) -> None:
         """Let *key* hold *number*, in one of eight ways."""
-        store = self.store
         if how == 0:
             store.set(key, number, ttl="1h", tags=("x",))
         elif how == 1:
@@ -330,20 +331,23 @@ class Race:
         else:
             store[key] = number
 
-    def read(self) -> None:
+    def read(self, store: ds.DataStore[Any]) -> None:
         """Read every key again and again."""
         seen = [0] * self.KEYS
         while not self.over.is_set():
             for key in range(self.KEYS):
                 known = max(seen[key], self.published[key])
-                seen[key] = self.store[key]
+                seen[key] = store[key]
                 if seen[key] < known:
                     self.stale.append((key, seen[key], known))
 
     def run(self, sets: int) -> list[object]:
         """Return what was stale."""
         threads = [threading.Thread(target=self.write, args=(first, sets)) for first in (0, 1)]
-        threads += [threading.Thread(target=self.read) for _ in range(2)]
+        threads += [
+            threading.Thread(target=self.read, args=(self.handles[n % len(self.handles)],))
+            for n in (0, 1)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -138,7 +138,7 @@ def test_reads_never_write(make_store: MakeStore) -> None:
 
 
 def test_uses_go_with_a_write(make_store: MakeStore, clock: ds.ManualClock) -> None:
-    """Notes of use are written along with a write when they have waited, or are many."""
+    """Notes of use go with a write when they have waited, sooner if they are many."""
     store = make_store("cache", max_entries=None)
     store.set_many({number: number for number in range(1500)})
     store.maintain()
@@ -153,9 +153,24 @@ def test_uses_go_with_a_write(make_store: MakeStore, clock: ds.ManualClock) -> N
     clock.advance(1)
     for number in range(touches.FLUSH_TOUCHES + 1):
         store.get(number)
-    assert used_at(store, 1) < clock.now_ms()
     store["a"] = 3
+    assert used_at(store, 1) < clock.now_ms()
+    clock.advance(touches.FLUSH_EVERY_MS)
+    store["a"] = 4
     assert used_at(store, 1) == clock.now_ms()
+    assert used_at(store, touches.FLUSH_TOUCHES) < clock.now_ms()  # the newest wait on
+
+
+def test_uses_of_very_many_keys(make_store: MakeStore, clock: ds.ManualClock) -> None:
+    """Notes that fill the memory for them go with the next write, whenever that is."""
+    store = make_store("cache", max_entries=None)
+    store.set_many({number: number for number in range(touches.MAX_TOUCHES)})
+    store.maintain()
+    clock.advance(1)
+    for number in range(touches.MAX_TOUCHES - 1):
+        store.get(number)
+    store["a"] = 1
+    assert used_at(store, 0) == clock.now_ms()
 
 
 def test_uses_of_all_policies_survive(make_store: MakeStore) -> None:

@@ -9,7 +9,7 @@ from dsfactory.backup.probing import backup_probes
 from dsfactory.cli.doctoring.finding import Finding
 from dsfactory.cli.units import counted, shown_bytes
 from dsfactory.engine import Settings, identity, open_connection
-from dsfactory.engine.files import QUEUE_FILE, SIDE_FILES, file_size, require_file
+from dsfactory.engine.files import PASSING_FILES, SIDE_FILES, file_size, require_file
 from dsfactory.engine.wal import LARGE_BYTES, pinned_by
 from dsfactory.errors import DataStoreError
 from dsfactory.model import Backup, Kind, StoreRecord
@@ -117,11 +117,13 @@ def _unfinished(root: Path, now: int) -> Iterator[Finding]:
 
 
 def _strays(root: Path, known: Sequence[Path]) -> Iterator[Finding]:
-    belonging = {f"{path}{suffix}" for path in known for suffix in ("", *SIDE_FILES, QUEUE_FILE)}
+    belonging = {
+        f"{path}{suffix}" for path in known for suffix in ("", *SIDE_FILES, *PASSING_FILES)
+    }
     for path in sorted((root / STORES).glob("[!.]*")):
         if str(path) in belonging or not path.is_file():
             continue
-        if path.name.endswith((*SIDE_FILES, QUEUE_FILE)) and _owner(path).exists():
+        if path.name.endswith((*SIDE_FILES, *PASSING_FILES)) and _owner(path).exists():
             continue  # goes with the file that is named itself
         yield Finding.note(
             "leftovers",
