@@ -36,24 +36,29 @@ class Series(NamedTuple):
         return dict(self.identity.labels)
 
 
-# By name: the highest id of the store when they were read, and the series.
-_Named = dict[str, tuple[int, tuple[Series, ...]]]
+class Kept:
+    """What was read of the catalogue at one generation."""
+
+    def __init__(self, generation: int) -> None:
+        self.generation = generation
+        self.named: dict[str, tuple[int, tuple[Series, ...]]] = {}
+        """By name: the highest id of the store when they were read, and the series."""
+        self.series = 0
+        """About how many were read: two threads may count the same one, or miss one."""
 
 
 class Cache:
-    """What was read of the catalogue, shared by the readers of one store."""
+    """What was read of the catalogue, shared by the readers of one store, in any thread."""
 
     def __init__(self) -> None:
-        self.generation = -1
-        self.named: _Named = {}
+        self._kept = Kept(-1)
 
-    def at(self, generation: int) -> _Named:
+    def at(self, generation: int) -> Kept:
         """Return what was read at *generation*; nothing when that is another, or too much."""
-        kept = sum(len(series) for _, series in self.named.values())
-        if generation != self.generation or kept > MAX_CACHED:
-            self.named = {}
-            self.generation = generation
-        return self.named
+        kept = self._kept
+        if kept.generation != generation or kept.series > MAX_CACHED:
+            kept = self._kept = Kept(generation)
+        return kept
 
 
 class Catalogue:
@@ -62,7 +67,7 @@ class Catalogue:
     def __init__(self, reading: Reading, cache: Cache) -> None:
         self._reading = reading
         ((generation, self._last),) = reading.rows(sql.STATE)
-        self._named = cache.at(generation)
+        self._kept = cache.at(generation)
 
     def names(self) -> list[str]:
         """Return the names of all metrics, sorted."""
@@ -70,11 +75,12 @@ class Catalogue:
 
     def named(self, name: str) -> Sequence[Series]:
         """Return every series of the metric *name*, by id; none when there is none."""
-        last, known = self._named.get(name, (0, ()))
+        last, known = self._kept.named.get(name, (0, ()))
         if last < self._last:
             new = self._reading.rows(sql.NAMED, (name, last))
             known = (*known, *(_series(*row) for row in new))
-            self._named[name] = (self._last, known)
+            self._kept.named[name] = (self._last, known)
+            self._kept.series += len(new)
         return known if last <= self._last else [s for s in known if s.id <= self._last]
 
     def by_id(self, series: int) -> Series:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from dsfactory.errors import ClosedError
 from dsfactory.series.arrays import np
 from dsfactory.series.names import Identity, identity
 from dsfactory.series.samples import Samples, concatenated
@@ -44,6 +45,11 @@ class Taken(NamedTuple):
     parts: list[Samples]
     flat: list[float]
 
+    @property
+    def size(self) -> int:
+        """How many samples there are."""
+        return len(self.flat) // 2 + sum(len(part.times) for part in self.parts)
+
     def samples(self) -> Samples:
         """Return them in the order of recording."""
         return concatenated([*self.parts, as_samples(self.flat)] if self.flat else self.parts)
@@ -58,7 +64,9 @@ def as_samples(flat: list[float]) -> Samples:
 class Collector:
     """The pots of one store."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._closed = False
         self.pending = 0
         self.by_key: dict[object, Pot] = {}
         """By the name, or by (name, *labels.items()) in the order of whoever recorded."""
@@ -70,9 +78,9 @@ class Collector:
         """In a forked child: what waits is the parent's to commit."""
         self._lock = threading.Lock()
         self.pending = 0
-        self._waiting = []
-        for pot in self._by_identity.values():
+        for pot in [*self._waiting, *self._by_identity.values()]:
             pot.parts, pot.flat, pot.waits = [], [], False
+        self._waiting = []
 
     def pot(self, name: object, labels: Mapping[str, str] | None) -> Pot:
         """Return the pot of a series; what it may not be called raises."""
@@ -95,6 +103,8 @@ class Collector:
     def add(self, pot: Pot, at: int, value: float) -> bool:
         """Take one sample; return whether it is the first that waits."""
         with self._lock:
+            if self._closed:
+                raise self._refusal()
             pot.flat += (at, value)
             if not pot.waits:
                 pot.waits = True
@@ -105,6 +115,8 @@ class Collector:
     def add_all(self, found: Mapping[Pot, list[float]]) -> bool:
         """Take the samples of several series; return whether they are the first that wait."""
         with self._lock:
+            if self._closed:
+                raise self._refusal()
             before = self.pending
             for pot, flat in found.items():
                 pot.flat += flat
@@ -115,6 +127,8 @@ class Collector:
     def add_part(self, pot: Pot, samples: Samples) -> bool:
         """Take arrays of one series; return whether they are the first that wait."""
         with self._lock:
+            if self._closed:
+                raise self._refusal()
             if pot.flat:
                 pot.parts.append(as_samples(pot.flat))
                 pot.flat = []
@@ -129,9 +143,13 @@ class Collector:
             pot.waits = True
             self._waiting.append(pot)
 
-    def take(self) -> list[Taken]:
-        """Empty all pots into the hands of whoever commits."""
+    def _refusal(self) -> ClosedError:
+        return ClosedError(f"The store {self._name!r} is closed. Open it again.")
+
+    def take(self, *, last: bool = False) -> list[Taken]:
+        """Empty all pots into the hands of whoever commits; with *last*, nothing is taken after."""
         with self._lock:
+            self._closed = self._closed or last
             waiting, self._waiting = self._waiting, []
             self.pending = 0
             taken = [Taken(pot, pot.parts, pot.flat) for pot in waiting]
@@ -142,8 +160,8 @@ class Collector:
     def give_back(self, taken: list[Taken]) -> None:
         """Put back what could not be committed, before what came since."""
         with self._lock:
-            for pot, parts, flat in taken:
-                older = [*parts, as_samples(flat)] if flat else parts
-                self.pending += sum(len(part.times) for part in older)
-                pot.parts = [*older, *pot.parts]
+            for portion in taken:
+                pot, parts, flat = portion
+                pot.parts = [*parts, *([as_samples(flat)] if flat else ()), *pot.parts]
+                self.pending += portion.size
                 self._wait(pot)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from dsfactory.checks import checked_choice
 from dsfactory.engine import Database, Transaction, forks
-from dsfactory.errors import QueryError, TransactionError
+from dsfactory.errors import DataStoreError, QueryError, SeriesLimitError, TransactionError
 from dsfactory.options import StoreOptions
 from dsfactory.series import retention, rolling, sql
+from dsfactory.series.collecting import Taken
 from dsfactory.series.instruments import Instruments
 from dsfactory.series.journal import JournalCache
 from dsfactory.series.matching import Matcher, matching
@@ -41,6 +42,16 @@ FORK_PATIENCE_S = 5
 """As long as the database itself waits for other threads at a fork."""
 
 
+class _Committed(NamedTuple):
+    """What one flush wrote."""
+
+    samples: int
+    long: bool = False
+    """Whether the journal is so long by now that it has to be sealed."""
+    refused: SeriesLimitError | None = None
+    """Why samples of some series were dropped."""
+
+
 class SeriesEngine(Recorder):
     """Records samples, seals them, and reads them back. Safe to share between threads."""
 
@@ -52,6 +63,7 @@ class SeriesEngine(Recorder):
         self._journal = JournalCache()
         self._flushing = threading.RLock()
         self._sealing = threading.RLock()
+        self._committing = False
         self._unsynced = False
         self._held_for_fork = False
         forks.watch(self, owner=True)
@@ -62,40 +74,77 @@ class SeriesEngine(Recorder):
         """Commit everything that was collected; return how many samples.
 
         With *durable* the disk has them when this returns. Raises TransactionError inside of
-        this thread's own transaction, whose rollback would take them along.
+        this thread's own transaction, whose rollback would take them along; and SeriesLimitError
+        when there was no room for some series, whose samples are dropped, also when that was in
+        the background before.
         """
+        count = self.commit(durable=durable)
+        dropped = self.failure
+        if isinstance(dropped, SeriesLimitError):
+            self.failure = None
+            raise dropped
+        return count
+
+    def commit(self, *, durable: bool = False, last: bool = False) -> int:
+        """Do what flush() does, without a look back; after the *last* one, samples are refused."""
+        self.refuse_in_transaction()
+        with self._flushing:
+            self._committing = True  # before anything is taken: see reading()
+            try:
+                self.instruments.sample(self.now_ms())
+                committed = self._commit(self._collector.take(last=last), durable=durable)
+            finally:
+                self._committing = False
+        if committed.long:
+            self._seal_quietly()
+        if committed.refused is not None:
+            raise committed.refused
+        return committed.samples
+
+    def refuse_in_transaction(self) -> None:
+        """Raise TransactionError inside of this thread's own transaction."""
         if self._database.in_transaction:
             raise TransactionError(
                 f"Samples of {self.name!r} cannot be flushed inside of a transaction: its rollback "
                 "would undo them. Leave it first."
             )
-        with self._flushing:
-            self.instruments.sample(self.now_ms())
-            taken = self._collector.take()
-            if not taken:
-                if durable:
-                    self._sync()
-                return 0
-            try:
-                with self._database.write(durable=durable) as tx:
-                    writing = self.written(tx)
-                    writing.write(taken)
-                    ((rows, samples, series, _),) = tx.rows(sql.JOURNAL_SIZE)
-                    if writing.sealed and self.options.max_bytes is not None:
-                        retention.fit(tx, self.options.max_bytes, self.options)
-            except BaseException:
-                for portion in taken:
-                    portion.pot.generation = -1  # ids that were made are gone again
-                self._collector.give_back(taken)
-                self._flusher.ring()
-                raise
-            self._unsynced = not durable
+
+    def _commit(self, taken: list[Taken], *, durable: bool) -> _Committed:
+        if not taken:
+            if durable:
+                self._sync()
+            return _Committed(0)
+        try:
+            with self._database.write(durable=durable) as tx:
+                committed = self._write(tx, taken)
+        except BaseException:
+            for portion in taken:
+                portion.pot.generation = -1  # ids that were made are gone again
+            self._collector.give_back(taken)
+            self._flusher.ring()
+            raise
+        self._unsynced = not durable
         self.trouble = None
-        if self._long(rows, samples, series):
+        return committed
+
+    def _write(self, tx: Transaction, taken: list[Taken]) -> _Committed:
+        writing = Writing(tx, self.sealer(tx), self._journal, max_series=self.options.max_series)
+        writing.write(taken)
+        ((rows, samples, series, _),) = tx.rows(sql.JOURNAL_SIZE)
+        if writing.sealed and self.options.max_bytes is not None:
+            retention.fit(tx, self.options.max_bytes, self.options)
+        count = sum(portion.size for portion in taken)
+        return _Committed(count, self._long(rows, samples, series), writing.refused)
+
+    def _seal_quietly(self) -> None:
+        """Seal; what was committed before is safe, so a failure is only told to health.
+
+        The next flush tries again, and so does maintenance, which raises it.
+        """
+        try:
             self.seal()
-        if writing.refused is not None:
-            raise writing.refused
-        return sum(len(flat) // 2 + sum(len(p.times) for p in parts) for _, parts, flat in taken)
+        except DataStoreError as error:
+            self.trouble = f"what was committed could not be sealed: {error}"
 
     def _sync(self) -> None:
         """Bring onto the disk what the background committed before: with any durable commit."""
@@ -103,10 +152,6 @@ class SeriesEngine(Recorder):
             with self._database.write(durable=True) as tx:
                 tx.run(sql.TOUCH)
             self._unsynced = False
-
-    def written(self, tx: Transaction) -> Writing:
-        """Return what writes samples within *tx*."""
-        return Writing(tx, self.sealer(tx), self._journal, max_series=self.options.max_series)
 
     # -- looking after what is stored
 
@@ -192,7 +237,10 @@ class SeriesEngine(Recorder):
         is not seen.
         """
         checked_choice("damaged", damaged, ("raise", "skip"))
-        if not self._database.in_transaction and (self.pending or self.instruments.waiting):
+        # What is no longer pending may not be committed yet: then flushing waits for it.
+        if not self._database.in_transaction and (
+            self.pending or self.instruments.waiting or self._committing
+        ):
             self.flush_quietly()
         with self._database.snapshot() as snapshot:
             yield Reader(
@@ -228,10 +276,13 @@ class SeriesEngine(Recorder):
     # -- the end, and forks
 
     def close(self) -> None:
-        """Commit what waits and end the thread; a failure is raised, and the samples are lost."""
+        """Commit what waits and end the thread; from then on samples are refused.
+
+        A failure is raised, and the samples are lost.
+        """
         self._flusher.stop()
         if not self._database.closed:
-            self.flush()
+            self.commit(last=True)
 
     def before_fork(self) -> None:
         """Commit what waits: the child must not write it too. Let no thread be in the middle."""
@@ -249,6 +300,7 @@ class SeriesEngine(Recorder):
         """Start over with nothing collected: what was is the parent's to write."""
         self._flushing = threading.RLock()
         self._sealing = threading.RLock()
+        self._committing = False
         self._held_for_fork = False
         self.failure = None
         self._collector.begin_anew()

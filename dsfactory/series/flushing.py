@@ -7,6 +7,8 @@ import weakref
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
+from dsfactory.clock import ticks_ns
+
 if TYPE_CHECKING:
     from logging import Logger
 
@@ -40,13 +42,14 @@ class Flusher:
     def _start(self) -> None:
         with self._lock:
             if self._thread is None and not self._stopped:
-                self._thread = threading.Thread(
+                thread = threading.Thread(
                     target=_loop,
                     args=(self._engine, self._bell, self._window_s),
                     name="dsfactory-series",
                     daemon=True,
                 )
-                self._thread.start()
+                thread.start()  # where that fails, the next ring tries again
+                self._thread = thread
 
     def stop(self) -> None:
         """Stop and wait until the flush in hand is done."""
@@ -84,10 +87,12 @@ def _loop(engine: weakref.ref[Recorder], bell: _Bell, window_s: float) -> None:
 
 
 def _stopped(bell: _Bell, within_s: float) -> bool:
-    """Wait a window long; return whether the thread has to end at once."""
-    try:
-        while bell.get(timeout=within_s):
-            pass  # more of what is waited for already
-    except Empty:
-        return False
-    return True
+    """Wait a window long, however often the bell rings; return whether the thread has to end."""
+    deadline = ticks_ns() + int(within_s * 1e9)
+    while (left := deadline - ticks_ns()) > 0:
+        try:
+            if not bell.get(timeout=left / 1e9):
+                return True
+        except Empty:
+            break
+    return False

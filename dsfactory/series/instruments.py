@@ -3,7 +3,8 @@
 An instrument that changed gives one sample a window, at the time of the flush: a million
 increments a second are one sample a second. Each process has its own; a restart begins at zero,
 which rate and increase take for the reset that it is. Where several processes count the same
-thing, a label (such as worker="3") keeps their series apart.
+thing, a label (such as worker="3") keeps their series apart. Once its store is closed an
+instrument still counts, and nothing samples it.
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ class Histogram(Instrument):
         name, labels = self.identity.name, dict(self.identity.labels)
         found = [
             engine.pot(identity(f"{name}_bucket", {**labels, "le": le}), kind="histogram")
-            for le in (*(f"{bound:g}" for bound in self.bounds), "+Inf")
+            for le in (*map(_shown, self.bounds), "+Inf")
         ]
         of_sum = engine.pot(identity(f"{name}_sum", labels), kind="histogram", unit=self.unit)
         of_count = engine.pot(identity(f"{name}_count", labels), kind="histogram")
@@ -195,6 +196,12 @@ class Histogram(Instrument):
         super().begin_anew()
         self._counts = [0] * len(self._counts)
         self._sum = 0.0
+
+
+def _shown(bound: float) -> str:
+    """Return *bound* as short as it reads back the same: 1e+06, but 1000001."""
+    short = f"{bound:g}"
+    return short if float(short) == bound else repr(bound).removesuffix(".0")
 
 
 def _checked_bounds(buckets: Sequence[float]) -> tuple[float, ...]:

@@ -41,7 +41,7 @@ class Recorder:
         """What the last flush failed of; None when it went well."""
         self.cache = Cache()
         self._database = database
-        self._collector = Collector()
+        self._collector = Collector(name)
         self._flusher = Flusher(self, options.write_window)
 
     # -- samples
@@ -166,7 +166,7 @@ class Recorder:
         pot = self._collector.pot(who.name, dict(who.labels))
         if (kind, unit) == ("unknown", ""):
             return pot
-        if not pot.id and (pot.type, pot.unit) == ("unknown", ""):
+        if (pot.type, pot.unit) == ("unknown", ""):
             with self._database.snapshot() as snapshot:
                 known = Catalogue(snapshot, self.cache).find(who)
             if known is not None:
@@ -195,14 +195,14 @@ class Recorder:
         """Let the window begin: something waits."""
         self._flusher.ring()
 
-    def flush(self, *, durable: bool = False) -> int:
+    def commit(self, *, durable: bool = False, last: bool = False) -> int:
         """Commit everything that was collected; return how many samples."""
         raise NotImplementedError
 
     def flush_quietly(self) -> bool:
-        """Flush for nobody in particular; keep the failure for the next who calls."""
+        """Commit for nobody in particular; keep the failure for the next who calls."""
         try:
-            self.flush()
+            self.commit()
         except DataStoreError as error:
             self.failure = error
             self.trouble = str(error)
@@ -217,4 +217,4 @@ class Recorder:
                 f"Samples recorded before could not be written: {failure.message}", **failure.facts
             )
         if self._collector.pending >= MAX_PENDING:
-            self.flush()
+            self.commit()

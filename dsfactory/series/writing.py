@@ -87,6 +87,8 @@ class Writing:
         """Find or make the row of the series."""
         if pot.id and pot.generation == self._generation:
             return
+        # Before its type and unit are read: who changes them meanwhile asks for another look.
+        pot.id, pot.generation = 0, self._generation
         who = pot.identity
         rows = self._tx.rows(sql.FIND, (who.name, who.text))
         if rows:
@@ -96,7 +98,6 @@ class Writing:
             self._require_room()
             row = (who.name, who.text, pot.type, pot.unit, self._tx.now)
             ((pot.id,),) = self._tx.rows(sql.ADD_SERIES, row)
-        pot.generation = self._generation
 
     def _describe(self, pot: Pot, kind: str, unit: str) -> None:
         """Add what the row does not say yet; what it says stays (see SeriesEngine.pot)."""

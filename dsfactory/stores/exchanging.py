@@ -75,9 +75,11 @@ class Exchanging:
 
         A line that is not in the format raises SampleFormatError, which names it; what stands
         before it was recorded, and may be imported again. Samples without a time are from now.
+        Raises TransactionError inside of a transaction.
         """
         from dsfactory.series.exchange import exchanging
 
+        self._series.refuse_in_transaction()
         count = exchanging.intake(self._series, source, format)
         self._series.flush(durable=durable)
         return count

@@ -45,6 +45,7 @@ class MetricsStore(Asking, Exchanging, DataStore[T]):
         super().__init__(parts)
         self._engine: SeriesEngine | None = None
         self._first_use = threading.Lock()
+        self._closing = False
 
     @property
     def _series(self) -> SeriesEngine:
@@ -55,7 +56,7 @@ class MetricsStore(Asking, Exchanging, DataStore[T]):
         from dsfactory.series.engine import SeriesEngine
 
         with self._first_use:
-            if self.closed:
+            if self.closed or self._closing:
                 raise ClosedError(f"The store {self.name!r} is closed. Open it again.")
             if self._engine is None:
                 self._engine = SeriesEngine(self._database, self.options, self._now, self.name)
@@ -80,11 +81,15 @@ class MetricsStore(Asking, Exchanging, DataStore[T]):
 
         Raises SeriesNameError, LabelError, SampleRefusedError, or SeriesLimitError when the store
         holds max_series others; and once, what made an earlier commit in the background fail:
-        then this sample was not taken, and those before are still tried.
+        then this sample was not taken, and those before are still tried. What makes a *durable*
+        commit fail is raised too, and the sample still tried; inside of a transaction, where none
+        is possible, TransactionError is raised and the sample not taken.
         """
         engine = self._engine
         if engine is None:
             engine = self._make_engine()
+        if durable:
+            engine.refuse_in_transaction()
         engine.record(name, value, labels, at)
         if durable:
             engine.flush(durable=True)
@@ -106,6 +111,8 @@ class MetricsStore(Asking, Exchanging, DataStore[T]):
         """
         from dsfactory.series.names import identity
 
+        if durable:
+            self._series.refuse_in_transaction()
         count = self._series.record_columns(identity(name, labels), values, at)
         if durable:
             self._series.flush(durable=True)
@@ -122,6 +129,8 @@ class MetricsStore(Asking, Exchanging, DataStore[T]):
         A refused row raises as record() does, with its number (from 0) in facts["row"]; the rows
         before it are taken.
         """
+        if durable:
+            self._series.refuse_in_transaction()
         count = self._series.record_rows(rows)
         if durable:
             self._series.flush(durable=True)
@@ -174,14 +183,20 @@ class MetricsStore(Asking, Exchanging, DataStore[T]):
     def maintain_series(self, *, stopping: Callable[[], bool] = lambda: False) -> tuple[int, int]:
         """Seal the journal into blocks when it is long or an hour old, roll up, then drop whole
         blocks whose samples have all outlived the ttl, and the oldest beyond max_bytes; return of
-        how many series samples were sealed, and how many samples were dropped. Maintenance calls
-        this.
+        how many series samples were sealed, and how many samples were dropped. A step that fails
+        raises when all have been tried. Maintenance calls this.
         """
         if not self.has_series():
             return 0, 0
-        sealed = self._series.seal(stopping)
-        self._series.roll_up(stopping)
-        return sealed, self._series.expire(stopping)
+        engine = self._series
+        try:
+            sealed = engine.seal(stopping)
+        finally:  # what fails in one step, as on a full disk, must not keep what is past its time
+            try:
+                engine.roll_up(stopping)
+            finally:
+                dropped = engine.expire(stopping)
+        return sealed, dropped
 
     def has_series(self) -> bool:
         """Whether the file holds any series; costs a look at one page."""
@@ -232,7 +247,9 @@ class MetricsStore(Asking, Exchanging, DataStore[T]):
         """
         if self.in_transaction:
             super().close()  # refuses
-        engine, self._engine = self._engine, None
+        with self._first_use:
+            self._closing = True  # or another thread would make a second engine
+            engine = self._engine
         try:
             if engine is not None:
                 engine.close()

@@ -123,6 +123,24 @@ def test_type_and_unit_stay(factory: ds.DataStoreFactory) -> None:
         with pytest.raises(ds.SeriesConflictError, match="celsius"):
             store.gauge("heat", unit="kelvin")
         store.gauge("heat").set(3)
+    with factory.create_metrics_store("m") as store:
+        store.record("heat", 4)
+        store.flush()
+        with pytest.raises(ds.SeriesConflictError, match="gauge"):
+            store.counter("heat")
+
+
+def test_buckets_apart(store: Store) -> None:
+    """Bounds that agree in six digits are series of their own; each label reads back as it was."""
+    bounds = [0.1, 1 / 3, 1_000_000, 1_000_001, 2.5e9]
+    histogram = store.histogram("h", bounds)
+    for bound in bounds:
+        histogram.observe(bound)
+    with store._series.reading() as reader:
+        told = [series.labels["le"] for series in reader.catalogue.named("h_bucket")]
+    assert told == ["0.1", "0.3333333333333333", "1e+06", "1000001", "2.5e+09", "+Inf"]
+    found = [read(store, "h_bucket", {"le": le})[0][1] for le in told]
+    assert found == [1, 2, 3, 4, 5, 5]
 
 
 def test_threads_count_exactly(store: Store) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from series_tools import T0, blocks_of, read
 
 import dsfactory as ds
 from dsfactory.engine.files import file_size
+from dsfactory.series import engine
 
 DAY = 86_400_000
 Store = ds.MetricsStore[Any]
@@ -127,3 +129,32 @@ def test_empty_series_are_forgotten(factory: ds.DataStoreFactory, clock: ds.Manu
     store.record("old", 3)
     assert read(store, "old") == [(T0 + 2 * DAY, 3.0)]
     assert read(store, "kept") == [(T0 + 2 * DAY, 2.0)]
+
+
+def test_sealing_that_fails(
+    factory: ds.DataStoreFactory, clock: ds.ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It costs no sample and fails no flush; health is told, maintenance raises it, and drops
+    what is past its time all the same.
+    """
+    monkeypatch.setattr(engine, "JOURNAL_ROWS", 1)
+    store = factory.create_metrics_store("m", ttl="1d", write_window="1h")
+    store.record_many("old", [1.0] * 4096, at=range(T0, T0 + 4096))
+    store.flush()
+    clock.advance(3 * DAY)
+    with store._database.write() as tx:
+        tx.run("CREATE TRIGGER no BEFORE INSERT ON draft BEGIN SELECT RAISE(FAIL, 'no'); END")
+    store.record("x", 1)
+    assert store.flush(durable=True) == 1
+    (problem,) = store.health_check().problems
+    assert "0 samples wait: what was committed could not be sealed" in problem
+    with pytest.raises(ds.DataStoreError):
+        store.maintain_series()
+    assert store.stats().samples == 1
+    with store._database.write() as tx:
+        tx.run("DROP TRIGGER no")
+    store.record("x", 2)
+    assert store.flush() == 1
+    assert store.health_check().healthy
+    assert store.stats().blocks == 1
+    assert store.check() == []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import subprocess
 import sys
 import threading
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -146,12 +148,26 @@ def test_inside_of_a_transaction(store: Store) -> None:
         with pytest.raises(ds.TransactionError):
             store.flush()
         with pytest.raises(ds.TransactionError):
-            store.record("x", 2, at=T0 + 1, durable=True)
-        with pytest.raises(ds.TransactionError):
             store.close()
         raise ds.Rollback
-    assert read(store, "x") == [(T0, 1.0), (T0 + 1, 2.0)]
+    assert read(store, "x") == [(T0, 1.0)]
     assert "event" not in store
+
+
+def test_durable_inside_of_a_transaction(store: Store) -> None:
+    """What cannot be brought onto the disk there is refused, not left to be tried again."""
+    rows = [("x", None, T0, 1.0)]
+    ways: list[Callable[[], object]] = [
+        lambda: store.record("x", 1, durable=True),
+        lambda: store.record_many("x", [1.0], at=[T0], durable=True),
+        lambda: store.record_rows(rows, durable=True),
+        lambda: store.import_samples(io.StringIO("x 1 1\n"), format="prometheus"),
+    ]
+    with store.transaction():
+        for way in ways:
+            with pytest.raises(ds.TransactionError):
+                way()
+    assert store.flush() == 0
 
 
 def locked(store: Store) -> Any:
@@ -201,6 +217,18 @@ def test_failed_flush(factory: ds.DataStoreFactory) -> None:
         other.close()
     wait_for_commit(store, 1)
     assert read(store, "x") == [(T0, 3.0)]
+
+
+def test_forked_with_a_forgotten_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child begins with nothing of an instrument whose series is no longer remembered."""
+    monkeypatch.setattr(collecting, "MAX_POTS", 1)
+    collector = collecting.Collector("m")
+    held = collector.pot("a", None)
+    collector.pot("b", None)
+    collector.add(held, T0, 1.0)
+    collector.begin_anew()
+    assert collector.add(held, T0, 2.0)
+    assert [(taken.pot, taken.flat) for taken in collector.take()] == [(held, [T0, 2.0])]
 
 
 def test_memory_is_bounded(factory: ds.DataStoreFactory, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,3 +333,18 @@ def test_fork_beside_threads(tmp_path: Path, clock: ds.ManualClock) -> None:
             pairs = read(store, "x", {"t": str(number)})
             assert pairs == [(T0 + n, float(n)) for n in range(len(pairs))]
         assert store.check() == []
+
+
+def test_dropped_in_the_background(factory: ds.DataStoreFactory) -> None:
+    """Whoever flushes hears of samples that the background had no room for; only once."""
+    store = factory.create_metrics_store("m", write_window=1, max_series=1)
+    store.record("x", 1)
+    store.flush()
+    store.record("y", 1)
+    while store._series.failure is None:
+        os.sched_yield()
+    with pytest.raises(ds.SeriesLimitError):
+        store.flush(durable=True)
+    assert store.flush() == 0
+    store.record("x", 2, at=T0 + 1, durable=True)
+    assert len(read(store, "x")) == 2
