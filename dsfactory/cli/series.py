@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any, NamedTuple, TypeVar
 
@@ -17,6 +17,8 @@ from dsfactory.factory import DataStoreFactory
 from dsfactory.stores import DataStore, MetricsStore
 
 HOUR_MS = 3_600_000
+MAX_DIGITS = 20
+"""Of a time in milliseconds: more than any has, fewer than Python refuses."""
 
 
 class Interval(NamedTuple):
@@ -54,20 +56,19 @@ def moment(text: str | None, now: int) -> int | None:
         return None
     if text == "now":
         return now
-    if text.isdigit():
+    if text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS:
         return int(text)
     if text[:1].isdigit() and text[-1].isalpha() and "-" not in text:
         return now - duration_ms(text, "time")
     try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
+        found = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter in local time at either end of the calendar
         raise OptionError(
             f"{text!r} is no time; allowed: now, how long ago (6h, 7d), 2026-01-31, "
             "2026-01-31T08:00, or milliseconds since 1970.",
             option="time",
         ) from None
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    return int((found.astimezone() - epoch).total_seconds() * 1000)
+    return (found - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
 def present() -> int:

@@ -22,13 +22,9 @@ _PAGE_ROWS = 200
 def violations(database: Database) -> Iterator[Violation]:
     """Yield every block that is damaged or not as its row says, at one moment."""
     with database.snapshot() as snapshot:
-        place = (0, -1)
         try:
             yield from _of_journal(snapshot)
-            while rows := snapshot.rows(sql.BLOCKS_AFTER, (*place, _PAGE_ROWS)):
-                for block in (Block(*row) for row in rows):
-                    yield from _of_block(snapshot, block)
-                place = rows[-1][0], rows[-1][1]
+            yield from _of_blocks(snapshot)
             yield from _of_rollups(snapshot)
         except CorruptError as error:
             yield Violation(WHOLE, str(error))
@@ -40,6 +36,14 @@ def _of_journal(reading: Reading) -> Iterator[Violation]:
     for series in journal.ids():
         if not reading.rows(sql.SERIES, (series,)):
             yield Violation(JOURNAL, f"series id {series}")
+
+
+def _of_blocks(reading: Reading) -> Iterator[Violation]:
+    place = (0, -1)
+    while rows := reading.rows(sql.BLOCKS_AFTER, (*place, _PAGE_ROWS)):
+        for row in rows:
+            yield from _of_block(reading, Block(*row))
+        place = rows[-1][0], rows[-1][1]
 
 
 def _of_block(reading: Reading, block: Block) -> Iterator[Violation]:

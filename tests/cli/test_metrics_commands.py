@@ -168,7 +168,9 @@ def test_moments(text, expected):
     assert series.moment(text, NOW) == expected
 
 
-@pytest.mark.parametrize("text", ["", "soon", "6x", "2023-13-01", "-1h"])
+@pytest.mark.parametrize(
+    "text", ["", "soon", "6x", "2023-13-01", "-1h", "²", "9" * 5000, "0001-01-01T00:00+23:00"]
+)
 def test_moments_refused(text):
     """What says no time is refused."""
     with pytest.raises(OptionError):

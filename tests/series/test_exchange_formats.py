@@ -6,6 +6,7 @@ import importlib.util
 import io
 import json
 import math
+import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -177,6 +178,23 @@ def test_export_is_whole_or_absent(store: Store, tmp_path: Path) -> None:
     assert store.export_samples(path, damaged="skip") == 0
     with store._database.write() as tx:
         tx.run("UPDATE block SET crc = crc - 1")
+
+
+def test_export_without_room(store: Store, tmp_path: Path) -> None:
+    """An export that the file system cuts short raises an error of ours and leaves nothing."""
+    store.record_many("a", np.random.default_rng(1).normal(0, 1, 50_000), at=T0 + np.arange(50_000))
+    store.flush()
+    target = tmp_path / "whole.csv"
+    target.write_text("earlier")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, before[1]))
+    try:
+        with pytest.raises(ds.StorageError, match="cannot be written"):
+            store.export_samples(target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert target.read_text() == "earlier"
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_unreachable_paths(store: Store, tmp_path: Path) -> None:
@@ -379,6 +397,40 @@ def test_errors_of_the_store(
     with pytest.raises(ds.SeriesLimitError):
         imported(store, text.replace("hits", "others"), form)
     assert store.stats().samples == 1
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("prometheus", 'a{x="1",y="2"} 1 5\na{y="2",x="1"} 2 5\na{x="1",y="2"} 3 5\n'),
+        ("csv", "name,type,at,value\na,,5,1\na,gauge,5,2\na,,5,3\n"),
+    ],
+)
+def test_import_last_wins(store: Store, form: str, text: str) -> None:
+    """Of several samples at one time the last one of the text wins, however its series is put."""
+    assert imported(store, text, form) == 3
+    (held,) = store.list_series()
+    assert (held.samples, held.type) == (1, "gauge" if form == "csv" else "unknown")
+    assert read(store, "a", held.labels) == [(5, 3.0)]
+
+
+@pytest.mark.parametrize("form", ["prometheus", "csv"])
+def test_import_up_to_a_conflict(store: Store, form: str) -> None:
+    """Where a series is of another type, what stands before it is taken and nothing behind it;
+    a type that came with refused samples only does not stay.
+    """
+    text = {
+        "prometheus": "a 1 5\n# TYPE hits gauge\nhits 3 6\na 1 7\n",
+        "csv": "name,type,at,value\na,,5,1\nhits,gauge,6,3\na,,7,1\n",
+    }[form]
+    store.counter("hits").inc()
+    store.flush()
+    with pytest.raises(ds.SeriesConflictError, match="counter"):
+        imported(store, text, form)
+    assert read(store, "a") == [(5, 1.0)]
+    with pytest.raises(ds.SampleFormatError):
+        imported(store, text.replace("hits", "b").replace("3", "three"), form)
+    assert store.counter("b").kind == "counter"
 
 
 def test_long_line(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

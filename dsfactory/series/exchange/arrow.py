@@ -61,19 +61,25 @@ class _File(io.RawIOBase):
 
 
 def write(out: Callable[[bytes], Any], chosen: Chosen, *, parquet: bool) -> None:
-    """Write everything through *out*, in batches of 65,536 rows and more."""
+    """Write everything through *out*."""
     with _writer(_File(out), parquet=parquet) as writer:
-        held: list[Any] = []
-        count = 0
-        for series, portions in chosen.all():
-            for samples in portions:
-                held.append(_batch(series, samples))
-                count += len(samples.times)
-                if count >= AT_ONCE:
-                    writer.write_table(pa.Table.from_batches(held))
-                    held, count = [], 0
-        if held:
-            writer.write_table(pa.Table.from_batches(held))
+        for table in _tables(chosen):
+            writer.write_table(table)
+
+
+def _tables(chosen: Chosen) -> Iterator[Any]:
+    """Yield everything in tables of 65,536 rows and up to a block more."""
+    held: list[Any] = []
+    count = 0
+    for series, portions in chosen.all():
+        for samples in portions:
+            held.append(_batch(series, samples))
+            count += len(samples.times)
+            if count >= AT_ONCE:
+                yield pa.Table.from_batches(held)
+                held, count = [], 0
+    if held:
+        yield pa.Table.from_batches(held)
 
 
 def _writer(file: Any, *, parquet: bool) -> Any:

@@ -20,8 +20,6 @@ class Place(NamedTuple):
     """A series that rows belong to, and those that were gathered: times and values."""
 
     who: Identity
-    kind: str
-    unit: str
     times: list[int]
     values: list[float]
 
@@ -34,7 +32,8 @@ class Intake:
         """The time of samples that come without one."""
         self.count = 0
         self._engine = engine
-        self._places: dict[object, Place] = {}
+        self._known: dict[object, Place] = {}
+        self._places: dict[Identity, Place] = {}
         self._gathered = 0
 
     def columns(
@@ -45,12 +44,17 @@ class Intake:
 
     def known(self, key: object) -> Place | None:
         """Return the place that place() gave for *key*; None when it has to be asked for anew."""
-        return self._places.get(key)
+        return self._known.get(key)
 
     def place(self, key: object, who: Identity, kind: str, unit: str) -> Place:
-        """Return where to gather rows of a series; *key* is whatever names it in the source."""
-        made = self._places[key] = Place(who, kind, unit, [], [])
-        return made
+        """Return where to gather rows of a series; *key* is whatever names it in the source.
+
+        Two keys of one series have one place, so that the row that comes last wins. Raises
+        SeriesConflictError when the series has another type or unit.
+        """
+        self._engine.pot(who, kind=kind, unit=unit)
+        found = self._known[key] = self._places.setdefault(who, Place(who, [], []))
+        return found
 
     def add(self, place: Place, at: int, value: float) -> None:
         """Gather one sample; its time and value are checked already."""
@@ -61,11 +65,11 @@ class Intake:
             self.spill()
 
     def spill(self) -> None:
-        """Hand over what was gathered, in the order of arrival."""
-        places, self._places, self._gathered = self._places, {}, 0
-        for place in places.values():
-            if place.times:
-                self.columns(place.who, place.values, place.times, kind=place.kind, unit=place.unit)
+        """Hand over what was gathered, of each series in the order of arrival."""
+        places, self._places, self._known, self._gathered = self._places, {}, {}, 0
+        for who, times, values in places.values():
+            if times:
+                self.count += self._engine.record_columns(who, values, times)
 
 
 def number(text: str) -> float:

@@ -12,6 +12,15 @@ from dsfactory.series.reading import Reader
 from dsfactory.series.samples import Samples
 
 
+class Family(NamedTuple):
+    """Metrics that Prometheus describes together: one, or the three of a histogram."""
+
+    name: str
+    type: str
+    unit: str
+    members: Sequence[str]
+
+
 @dataclass
 class Chosen:
     """Which samples are to go out."""
@@ -32,20 +41,16 @@ class Chosen:
                 self.count += len(found.times)
                 yield found
 
+    def of(self, family: Family) -> Iterator[Series]:
+        """Yield every series of *family*."""
+        for name in family.members:
+            yield from self.series[name]
+
     def all(self) -> Iterator[tuple[Series, Iterator[Samples]]]:
         """Yield every series, with its portions."""
         for several in self.series.values():
             for one in several:
                 yield one, self.portions(one)
-
-
-class Family(NamedTuple):
-    """Metrics that Prometheus describes together: one, or the three of a histogram."""
-
-    name: str
-    type: str
-    unit: str
-    members: Sequence[str]
 
 
 HISTOGRAM = ("_bucket", "_sum", "_count")

@@ -110,9 +110,9 @@ class Parser:
         name, labels, value, at, exemplar = found.groups()
         if exemplar is not None and not self._openmetrics:
             raise UsageError("a sample is not followed by a comment here")
+        moment, figure = self._intake.now if at is None else self._time(at), number(value)
         place = self._intake.known((name, labels)) or self._place(name, labels)
-        moment = self._intake.now if at is None else self._time(at)
-        self._intake.add(place, moment, number(value))
+        self._intake.add(place, moment, figure)
 
     def _place(self, name: str, labels: str | None) -> Place:
         who = identity(name, dict(_labels(labels)) if labels is not None else None)

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from dsfactory.errors import SampleFormatError, StorageError, UsageError, ValueRefusedError
+from dsfactory.engine.files import replaced_at_once
+from dsfactory.errors import (
+    DataStoreError,
+    DiskFullError,
+    SampleFormatError,
+    StorageError,
+    UsageError,
+    ValueRefusedError,
+)
 
 MAX_LINE = 16 * 2**20
 """Bytes. A longer line is no line of these formats, and would be held in memory."""
@@ -40,19 +48,12 @@ def sink(target: Port) -> Iterator[Callable[[bytes], Any]]:
         return
     path = Path(target)
     try:
-        number, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with replaced_at_once(path) as scratch, scratch.open("wb", buffering=2**18) as file:
+            yield file.write
+    except DataStoreError:
+        raise
     except OSError as error:
         raise _refused(path, "written", error) from error
-    try:
-        with os.fdopen(number, "wb", buffering=2**18) as file:
-            yield file.write
-            file.flush()
-            os.fsync(file.fileno())
-        Path(scratch).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(scratch).unlink()
-        raise
 
 
 def _writing(file: IO[Any]) -> Callable[[bytes], Any]:
@@ -80,7 +81,8 @@ def source(port: Port) -> Iterator[IO[Any]]:
 
 
 def _refused(path: Path, done: str, error: OSError) -> StorageError:
-    return StorageError(f"{path} cannot be {done}: {error.strerror}.", path=str(path))
+    family = DiskFullError if error.errno == errno.ENOSPC else StorageError
+    return family(f"{path} cannot be {done}: {error.strerror}.", path=str(path))
 
 
 def lines(file: IO[Any]) -> Iterator[Line]:

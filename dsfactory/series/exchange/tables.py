@@ -41,21 +41,18 @@ def read(file: IO[Any], intake: Intake) -> None:
     """Take every row; SampleFormatError names the line that is none."""
     rows = csv.reader((f"{line.text}\n" for line in lines(file)), strict=True)
     table: _Table | None = None
-    while True:
-        try:
-            row = next(rows, None)
-            if row is None:
-                break
+    try:
+        for row in rows:
             if table is None:
                 table = _Table(row, intake)
             elif row:
                 table.take(row)
-        except csv.Error as error:
-            raise refused(rows.line_num, f"it is no CSV: {error}") from error
-        except SampleFormatError:
-            raise
-        except REFUSALS as error:
-            raise refused(rows.line_num, error.message) from error
+    except csv.Error as error:
+        raise refused(rows.line_num, f"it is no CSV: {error}") from error
+    except SampleFormatError:
+        raise
+    except REFUSALS as error:
+        raise refused(rows.line_num, error.message) from error
     if table is None:
         raise refused(1, "the header is missing")
 
@@ -79,9 +76,10 @@ class _Table:
         """Take one sample; what is refused raises a UsageError without its line."""
         if len(row) != self._width:
             raise UsageError(f"it has {len(row)} cells, the header {self._width}")
+        at, value = _time(row[self._at]), number(row[self._value])
         key = tuple(row[place] if place >= 0 else "" for place in self._where)
         place = self._intake.known(key) or self._place(*key)
-        self._intake.add(place, _time(row[self._at]), number(row[self._value]))
+        self._intake.add(place, at, value)
 
     def _place(self, name: str, labels: str, kind: str, unit: str) -> Place:
         who = identity(name, labels_of(labels))

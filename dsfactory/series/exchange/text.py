@@ -27,12 +27,11 @@ def written(chosen: Chosen, families: list[Family], *, openmetrics: bool) -> Ite
     stamp = seconds if openmetrics else str
     for family in families:
         yield header(family, "", openmetrics=openmetrics)
-        for name in family.members:
-            for series in chosen.series[name]:
-                before = key(series.identity)
-                for times, values in chosen.portions(series):
-                    pairs = zip(times.tolist(), values.tolist(), strict=True)
-                    yield "".join(f"{before} {number(v)} {stamp(t)}\n" for t, v in pairs)
+        for series in chosen.of(family):
+            before = key(series.identity)
+            for times, values in chosen.portions(series):
+                pairs = zip(times.tolist(), values.tolist(), strict=True)
+                yield "".join(f"{before} {number(v)} {stamp(t)}\n" for t, v in pairs)
     if openmetrics:
         yield END
 
@@ -64,11 +63,10 @@ class Newest:
 
     def of(self, family: Family) -> Iterator[tuple[Identity, float]]:
         """Yield each series of *family* that has samples in the interval, and the last value."""
-        for name in family.members:
-            for series in self._chosen.series[name]:
-                value = self._last(series.id)
-                if value is not None:
-                    yield series.identity, value
+        for series in self._chosen.of(family):
+            value = self._last(series.id)
+            if value is not None:
+                yield series.identity, value
 
     def _last(self, series: int) -> float | None:
         start, end = self._chosen.start, self._chosen.end
