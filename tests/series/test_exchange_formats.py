@@ -414,6 +414,17 @@ def test_import_last_wins(store: Store, form: str, text: str) -> None:
     assert read(store, "a", held.labels) == [(5, 3.0)]
 
 
+def test_lines_that_begin_alike(store: Store) -> None:
+    """A line that begins like one before it is read as though it stood alone."""
+    lines = ["a 1 5", "a 2 6", 'a {x="1"} 3', 'a {x="1"} 4 8', 'a{x="1"} 5 9', "a 3", " a 4 7 "]
+    assert imported(store, "".join(f"{line}\n" for line in lines), "prometheus") == 7
+    assert read(store, "a") == [(5, 1.0), (6, 2.0), (7, 4.0), (T0, 3.0)]
+    assert read(store, "a", {"x": "1"}) == [(8, 4.0), (9, 5.0), (T0, 3.0)]
+    for bad in ("a 1 x", "a x 5", "a 1  5 6", "a 1 5 #", "a 1_0 5"):
+        with pytest.raises(ds.SampleFormatError, match="Line 2 "):
+            imported(store, f"a 1 5\n{bad}\n", "prometheus")
+
+
 @pytest.mark.parametrize("form", ["prometheus", "csv"])
 def test_import_up_to_a_conflict(store: Store, form: str) -> None:
     """Where a series is of another type, what stands before it is taken and nothing behind it;

@@ -91,7 +91,8 @@ def number(text: str) -> float:
 
 def whole(text: str) -> int:
     """Return the milliseconds that *text* says; SampleRefusedError for anything else."""
-    if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) <= 20):
+    digits = text.removeprefix("-")
+    if not (digits.isdigit() and text.isascii() and len(text) <= 20):
         raise SampleRefusedError("its time is no whole number of milliseconds")
     return within(int(text))
 

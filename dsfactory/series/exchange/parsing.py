@@ -63,6 +63,8 @@ class Parser:
         text = line.text
         if self._ended:
             raise UsageError("nothing may follow # EOF")
+        if self._again(text):
+            return
         if text[:1] == "#" or (not self._openmetrics and text.lstrip(" \t")[:1] == "#"):
             self._comment(text)
         elif text.strip(" \t"):
@@ -103,6 +105,22 @@ class Parser:
 
     # -- samples
 
+    def _again(self, text: str) -> bool:
+        """Take a line that has before its number and time what one before it had; else say no.
+
+        So most lines of a long text are taken without being parsed.
+        """
+        words = text.rsplit(" ", 2)
+        place = self._intake.known(words[0])
+        if place is None or len(words) < 3:
+            return False
+        try:
+            moment, figure = self._time(words[2]), number(words[1])
+        except REFUSALS:
+            return False  # a{x="1"} 5 may also be written a {x="1"} 5
+        self._intake.add(place, moment, figure)
+        return True
+
     def _sample(self, text: str) -> None:
         found = _SAMPLE.fullmatch(text if self._openmetrics else text.strip(" \t"))
         if found is None:
@@ -111,17 +129,19 @@ class Parser:
         if exemplar is not None and not self._openmetrics:
             raise UsageError("a sample is not followed by a comment here")
         moment, figure = self._intake.now if at is None else self._time(at), number(value)
-        place = self._intake.known((name, labels)) or self._place(name, labels)
+        before, *rest = text.rsplit(" ", 2)
+        key = before if rest == [value, at] else (name, labels)
+        place = self._intake.known(key) or self._place(key, name, labels)
         self._intake.add(place, moment, figure)
 
-    def _place(self, name: str, labels: str | None) -> Place:
+    def _place(self, key: object, name: str, labels: str | None) -> Place:
         who = identity(name, dict(_labels(labels)) if labels is not None else None)
         family, kind = self._family(name)
         self._begun.add(family)
         unit = self._units.get(family, "")
         if kind == "histogram" and not name.endswith("_sum"):
             unit = ""  # buckets and counts count
-        return self._intake.place((name, labels), who, kind, unit)
+        return self._intake.place(key, who, kind, unit)
 
     def _family(self, name: str) -> tuple[str, str]:
         """Return the family of the metric, and the type of its samples."""

@@ -10,6 +10,7 @@ import csv
 import io
 from collections.abc import Iterator
 from datetime import datetime
+from operator import itemgetter
 from typing import IO, Any
 
 from dsfactory.errors import DataStoreError, SampleFormatError, UsageError
@@ -69,7 +70,8 @@ class _Table:
             )
         self._width = len(names)
         self._at, self._value = names.index("at"), names.index("value")
-        self._where = [names.index(c) if c in names else -1 for c in COLUMNS[:4]]
+        # Of a column that is not there, the empty cell that take() puts at the end.
+        self._key = itemgetter(*(names.index(c) if c in names else -1 for c in COLUMNS[:4]))
         self._intake = intake
 
     def take(self, row: list[str]) -> None:
@@ -77,7 +79,7 @@ class _Table:
         if len(row) != self._width:
             raise UsageError(f"it has {len(row)} cells, the header {self._width}")
         at, value = _time(row[self._at]), number(row[self._value])
-        key = tuple(row[place] if place >= 0 else "" for place in self._where)
+        key = self._key([*row, ""])
         place = self._intake.known(key) or self._place(*key)
         self._intake.add(place, at, value)
 
