@@ -87,10 +87,10 @@ def sealed_crc(place: tuple[int, int, int, int], payload: bytes) -> int:
     return crc32(payload, crc32(_SEAL.pack(*place)))
 
 
-def intact(block: Block, payload: bytes) -> bool:
-    """Whether *payload* is what was written for *block*."""
-    place = (block.series, block.first_at, block.last_at, block.samples)
-    return len(payload) == block.bytes and sealed_crc(place, payload) == block.crc
+def require_intact(place: tuple[int, int, int, int], size: int, crc: int, payload: bytes) -> None:
+    """Raise ValueError when *payload* is not what was sealed for its *place*."""
+    if len(payload) != size or sealed_crc(place, payload) != crc:
+        raise ValueError("its checksum is another")
 
 
 def decode(block: Block, payload: bytes) -> Samples:

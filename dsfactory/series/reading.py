@@ -9,7 +9,7 @@ from dsfactory.engine import Reading
 from dsfactory.engine.transaction import Parameters
 from dsfactory.errors import CorruptError, DamagedBlockError
 from dsfactory.series import pieces, sql
-from dsfactory.series.blocks import Block, decode, intact
+from dsfactory.series.blocks import Block, decode, require_intact
 from dsfactory.series.catalogue import Cache, Catalogue
 from dsfactory.series.journal import Journal, JournalCache
 from dsfactory.series.samples import EMPTY, Samples, concatenated, merged
@@ -142,28 +142,25 @@ def samples_of(reading: Reading, block: Block) -> Samples:
     """Return what *block* holds; DamagedBlockError when it is not what was written."""
     try:
         payload = pieces.read(reading, block.piece, block.pieces)
-    except CorruptError as error:
-        raise damaged(reading, block, str(error)) from error
-    if not intact(block, payload):
-        raise damaged(reading, block, "its checksum is another")
-    try:
+        place = (block.series, block.first_at, block.last_at, block.samples)
+        require_intact(place, block.bytes, block.crc, payload)
         return decode(block, payload)
-    except ValueError as error:
-        raise damaged(reading, block, str(error)) from error
+    except (CorruptError, ValueError) as error:
+        facts = {"series": block.series, "first_at": block.first_at, "last_at": block.last_at}
+        facts["samples"] = block.samples
+        raise damaged(reading, "block", f"{block.samples} samples", str(error), facts) from error
 
 
-def damaged(reading: Reading, block: Block, why: str) -> DamagedBlockError:
-    """Return the error that names *block* by its series and its times."""
-    rows = reading.rows(sql.SERIES, (block.series,))
+def damaged(
+    reading: Reading, what: str, size: str, why: str, facts: dict[str, int]
+) -> DamagedBlockError:
+    """Return the error that names what is damaged by its series and times, which are in *facts*."""
+    rows = reading.rows(sql.SERIES, (facts["series"],))
     name, labels = (rows[0][1], rows[0][2]) if rows else ("of an unknown series", "{}")
     return DamagedBlockError(
-        f"The block of {name} {labels} from {block.first_at} to {block.last_at} "
-        f"({block.samples} samples) is damaged: {why.rstrip('.')}. Restore a backup, or ask for "
-        "the rest with damaged='skip'.",
-        series=block.series,
+        f"The {what} of {name} {labels} from {facts['first_at']} to {facts['last_at']} ({size}) is "
+        f"damaged: {why.rstrip('.')}. Restore a backup, or ask for the rest with damaged='skip'.",
         name=name,
         labels=labels,
-        first_at=block.first_at,
-        last_at=block.last_at,
-        samples=block.samples,
+        **facts,
     )

@@ -15,11 +15,18 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from dsfactory.engine import Reading
-from dsfactory.errors import CorruptError, DamagedBlockError
-from dsfactory.series import partials, pieces, sketch, sql
+from dsfactory.errors import CorruptError
+from dsfactory.series import partials, pieces, sketch
 from dsfactory.series.arrays import np, pcodec
-from dsfactory.series.blocks import packed_values, sealed_crc, unpacked, unpacked_values
+from dsfactory.series.blocks import (
+    packed_values,
+    require_intact,
+    sealed_crc,
+    unpacked,
+    unpacked_values,
+)
 from dsfactory.series.partials import Counts, Partials
+from dsfactory.series.reading import damaged
 from dsfactory.series.sketch import Sketch
 
 MAX_BUCKETS = 256
@@ -137,13 +144,13 @@ def read(reading: Reading, row: Row, wanted: Collection[str] = EVERYTHING) -> Ro
     try:
         payload = pieces.read(reading, row.piece, row.pieces)
         place = (row.series, row.first_at, row.last_at, row.buckets)
-        if len(payload) != row.bytes or sealed_crc(place, payload) != row.crc:
-            raise _damaged(reading, row, "its checksum is another")
+        require_intact(place, row.bytes, row.crc, payload)
         return _decoded(row, payload, wanted)
     except (CorruptError, ValueError, struct.error) as error:
-        if isinstance(error, DamagedBlockError):
-            raise
-        raise _damaged(reading, row, str(error)) from error
+        size = f"{row.buckets} buckets of {row.tier} ms"
+        facts = {"series": row.series, "first_at": row.first_at, "last_at": row.last_at}
+        facts["tier"] = row.tier
+        raise damaged(reading, "rollup", size, str(error), facts) from error
 
 
 def _decoded(row: Row, payload: bytes, wanted: Collection[str]) -> Rollup:
@@ -170,19 +177,3 @@ def _decoded(row: Row, payload: bytes, wanted: Collection[str]) -> Rollup:
     if "keys" in wanted:
         found = Sketch(np.repeat(bucket, sizes), keys, counts)
     return Rollup(Partials(**columns), samples, found)
-
-
-def _damaged(reading: Reading, row: Row, why: str) -> DamagedBlockError:
-    rows = reading.rows(sql.SERIES, (row.series,))
-    name, labels = (rows[0][1], rows[0][2]) if rows else ("of an unknown series", "{}")
-    return DamagedBlockError(
-        f"The rollup of {name} {labels} from {row.first_at} to {row.last_at} ({row.buckets} "
-        f"buckets of {row.tier} ms) is damaged: {why.rstrip('.')}. Restore a backup, or ask for "
-        "the rest with damaged='skip'.",
-        series=row.series,
-        name=name,
-        labels=labels,
-        tier=row.tier,
-        first_at=row.first_at,
-        last_at=row.last_at,
-    )
