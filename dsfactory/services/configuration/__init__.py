@@ -1,12 +1,12 @@
 """An application's settings: typed, validated, versioned, audited and watched."""
 
+from dsfactory.services.configuration.configuration import ConfigurationManager
 from dsfactory.services.configuration.example import (
     AccountSettings,
     ApplicationSettings,
     LogSettings,
     ServerSettings,
 )
-from dsfactory.services.configuration.manager import ConfigurationManager
 from dsfactory.services.configuration.records import (
     AuditEntry,
     ConfigurationEvent,

@@ -1,6 +1,6 @@
 """UserPreferenceManager and what it takes and gives."""
 
-from dsfactory.services.preferences.manager import UserPreferenceManager
+from dsfactory.services.preferences.preferences import UserPreferenceManager
 from dsfactory.services.preferences.records import (
     Alias,
     BulkExecutor,
