@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +12,7 @@ import click
 from rich.table import Table
 
 from dsfactory.cli import pages
+from dsfactory.cli.entries.opening import imported
 from dsfactory.cli.opening import existing_factory, required_record
 from dsfactory.errors import UsageError
 from dsfactory.services.configuration import ConfigurationManager, SavedConfiguration
@@ -21,7 +20,7 @@ from dsfactory.stores import Difference
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-SCHEMA_HELP = "The application's schema, as package.module:Class; from the working directory too."
+SCHEMA_HELP = "The application's schema, as MODULE:NAME; from the working directory too."
 
 
 def reveal_option(function: F) -> F:
@@ -47,7 +46,8 @@ def saved(root: Path | None, name: str) -> Iterator[SavedConfiguration[Any]]:
     """Yield the configuration *name* for reading."""
     with existing_factory(root) as factory:
         required_record(factory, name)
-        yield SavedConfiguration.opened(factory, name)
+        with SavedConfiguration.looked_at(factory, name) as configuration:
+            yield configuration
 
 
 @contextlib.contextmanager
@@ -57,27 +57,14 @@ def managed(
     """Yield the configuration *name* for changing it, validated by *schema*."""
     if schema is None:
         raise UsageError(
-            "A configuration is changed only by its schema: give --schema package.module:Class, "
+            "A configuration is changed only by its schema: give --schema MODULE:NAME, "
             "or set DSFACTORY_CONFIG_SCHEMA."
         )
-    found = _schema(schema)
+    found = imported(schema, "schema")
     with existing_factory(root) as factory:
         required_record(factory, name)
         with ConfigurationManager(factory, found, name=name) as manager:
             yield manager
-
-
-def _schema(text: str) -> Any:
-    module, _, attribute = text.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(
-            f"The schema {text!r} cannot be imported: {error}. Give it as package.module:Class."
-        ) from error
 
 
 def shown(value: Any) -> str:

@@ -115,7 +115,7 @@ def test_export_and_import(run, root, tmp_path):
     [
         (("set", "app", "name", "x"), 2, "--schema"),
         (("set", "app", "name", "x", "--schema", "nowhere:Else"), 2, "nowhere:Else"),
-        (("set", "app", "name", "x", "--schema", "json"), 2, "package.module:Class"),
+        (("set", "app", "name", "x", "--schema", "json"), 2, "MODULE:NAME"),
         (("set", "app", "nme", "x", "--schema", SCHEMA), 14, "$.nme"),
         (("set", "app", "server.port", "SECRET", "--schema", SCHEMA), 14, "$.server.port"),
         (("import", "app", "absent.toml", "--schema", SCHEMA), 14, "absent.toml"),
@@ -123,6 +123,7 @@ def test_export_and_import(run, root, tmp_path):
         (("show", "app", "--version", "9"), 4, "9"),
         (("diff", "app", "1", "9"), 4, "9"),
         (("get", "app", "server.prot"), 14, "server.prot"),
+        (("get", "app", r'features["\q"]'), 14, "no path"),
         (("show", "absent"), 4, "absent"),
         (("show", "state"), 5, "state"),
         (("export", "app", "--format", "ini"), 14, "ini"),
@@ -140,3 +141,38 @@ def test_mistakes(run, root, arguments, code, said):
         run("config", "history", "app", "--json", "--root", root).json["versions"][0]["version"]
         == 2
     )
+
+
+@pytest.mark.parametrize("text", ["def (", "raise RuntimeError('no')", "import nowhere"])
+def test_schema_that_cannot_be_imported(run, root, tmp_path, monkeypatch, text):
+    """Whatever the application's module raises is the user's to mend, and no bug of ours."""
+    (tmp_path / "broken_schema.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    for schema in ("broken_schema:App", "..broken_schema:App"):
+        ran = run("config", "set", "app", "name", "x", "--schema", schema, "--root", root)
+        assert ran.exit_code == 2
+        assert "cannot be imported" in ran.stderr
+
+
+def test_set_keeps_versions(run, tmp_path):
+    """A change at the command line leaves as many versions as the application keeps."""
+    where = tmp_path / "many"
+    with ds.DataStoreFactory(where, maintenance="manual") as factory:
+        manager = ConfigurationManager(factory, ApplicationSettings, name="app", keep_versions=80)
+        for port in range(1, 61):
+            manager.update("server.port", port)
+    assert run("config", "set", "app", "name", "x", "--schema", SCHEMA, "--root", where).stdout
+    listed = run("config", "history", "app", "--json", "--root", where).json["versions"]
+    assert len(listed) == 62
+
+
+def test_looking_leaves_no_trace(run, root):
+    """Commands that only look note no time of use and make no store for an audit."""
+    with ds.DataStoreFactory(root, maintenance="manual") as factory:
+        factory.create_config_store("bare", dict).save({"a": 1})
+        before = factory.get_registered_stores()
+    for command in (("show",), ("history",), ("audit",), ("export",), ("get", "$")):
+        for name in ("app", "bare"):
+            assert run("config", command[0], name, *command[1:], "--root", root).exit_code == 0
+    with ds.DataStoreFactory(root, maintenance="manual") as factory:
+        assert factory.get_registered_stores() == before

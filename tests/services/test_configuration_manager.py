@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from dsfactory.services.configuration import (
     SavedConfiguration,
     ServerSettings,
 )
+from dsfactory.services.configuration.subscribers import Subscribers
 
 Manager = ConfigurationManager[ApplicationSettings]
 
@@ -60,11 +62,13 @@ def test_get_absent(manager: Manager, path: str) -> None:
         manager.get(path)
 
 
-@pytest.mark.parametrize("path", ["a..b", "a[", ".a", "a[x]", "a.b.", "a[0]b", 7])
+@pytest.mark.parametrize(
+    "path", ["a..b", "a[", ".a", "a[x]", "a.b.", "a[0]b", r'a["\q"]', f"a[{'9' * 5000}]", 7]
+)
 def test_no_path(manager: Manager, path: Any) -> None:
-    """What is no path is refused."""
+    """What is no path is refused, with a default too: it is a slip, nothing that is absent."""
     with pytest.raises(ds.ConfigurationError, match=r"path|setting"):
-        manager.get(path)
+        manager.get(path, 7)
 
 
 def test_section_that_is_none(manager: Manager) -> None:
@@ -110,6 +114,24 @@ def test_remove(manager: Manager) -> None:
     assert (manager.get("server.port"), manager.get("features")) == (8080, {"y": True})
     with pytest.raises(ds.ConfigurationError, match="no such setting"):
         manager.remove("features.x")
+
+
+def test_remove_item(factory: ds.DataStoreFactory) -> None:
+    """Of equal items of a list only the one that was named goes."""
+    manager = ConfigurationManager(factory, dict[str, list[int]], name="lists")
+    manager.update("ports", [80, 80, 443])
+    manager.remove("ports[0]")
+    manager.remove("ports[-1]")
+    assert manager.get("ports") == [80]
+
+
+def test_absent_item_is_named_whole(factory: ds.DataStoreFactory) -> None:
+    """The error for an item that is not there says where, from the top."""
+    manager = ConfigurationManager(factory, dict[str, dict[str, list[int]]], name="deep")
+    manager.update("a", {"b": [1]})
+    with pytest.raises(ds.ConfigurationError) as caught:
+        manager.update("a.b[7]", 2)
+    assert caught.value.facts["field"] == "$.a.b[7]"
 
 
 def test_staged_updates(manager: Manager) -> None:
@@ -369,6 +391,51 @@ def test_subscriber_that_changes(manager: Manager) -> None:
     assert heard == [2, 3, 4]
 
 
+class Reluctant(Subscribers):
+    """Lets somebody in when the first teller has nothing left to tell but has not returned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last_moment: list[Callable[[], None]] = []
+
+    def _tell_next(self) -> bool:
+        more = super()._tell_next()
+        if not more and self.last_moment:
+            self.last_moment.pop()()
+        return more
+
+
+def test_one_teller_at_a_time() -> None:
+    """Who has told everything does not send away the one who began to tell meanwhile."""
+    subscribers = Reluctant()
+    inside, leave, told = threading.Event(), threading.Event(), []
+
+    def hear(event: ConfigurationEvent) -> None:
+        if event.version == 2:
+            inside.set()
+            leave.wait()
+        told.append(event.version)
+
+    def tell(version: int) -> None:
+        subscribers.tell([ConfigurationEvent("changed", version, here=True)])
+
+    second = threading.Thread(target=tell, args=(2,))
+
+    def let_in() -> None:
+        second.start()
+        inside.wait()
+
+    subscribers.add(hear, ())
+    subscribers.last_moment.append(let_in)
+    tell(1)
+    tell(3)
+    heard_meanwhile = [*told]
+    leave.set()
+    second.join()
+    assert heard_meanwhile == [1]
+    assert told == [1, 2, 3]
+
+
 def test_unknown_event(manager: Manager) -> None:
     """There are five events."""
     with pytest.raises(ds.ConfigurationError, match="no event"):
@@ -381,15 +448,37 @@ def test_unknown_event(manager: Manager) -> None:
 def test_read_without_schema(factory: ds.DataStoreFactory, manager: Manager) -> None:
     """Versions and audit can be read without the schema, secrets masked."""
     manager.update({"account": {"user": "ada", "token": "SECRET"}})
-    saved: SavedConfiguration[Any] = SavedConfiguration.opened(factory, "app")
-    assert saved.as_dict()["account"] == {"user": "ada", "token": "***"}
-    assert saved.as_dict(reveal=True)["account"]["token"] == "SECRET"  # noqa: S105
-    assert saved.audit_log(1)[0].new == "***"
-    factory.create_config_store("bare", dict[str, int]).save({"a": 1})
-    assert SavedConfiguration.opened(factory, "bare").as_dict() == "***"
+    with SavedConfiguration.looked_at(factory, "app") as saved:
+        assert saved.as_dict()["account"] == {"user": "ada", "token": "***"}
+        assert saved.as_dict(reveal=True)["account"]["token"] == "SECRET"  # noqa: S105
+        assert saved.audit_log(1)[0].new == "***"
+        assert saved.audit_log(None) == manager.audit_log(None)
     factory.create_state_store("state")
-    with pytest.raises(ds.KindConflictError):
-        SavedConfiguration.opened(factory, "state")
+    with (
+        pytest.raises(ds.KindConflictError),
+        SavedConfiguration.looked_at(factory, "state"),
+    ):
+        pass
+
+
+def test_look_at_bare_store(factory: ds.DataStoreFactory) -> None:
+    """Looking at a store that no manager made masks all of it, and makes no store for an audit."""
+    factory.create_config_store("bare", dict[str, int]).save({"a": 1})
+    before = factory.get_registered_stores()
+    with SavedConfiguration.looked_at(factory, "bare") as saved:
+        assert saved.as_dict() == "***"
+        (entry,) = saved.audit_log(None)
+    assert (entry.version, entry.path, entry.new) == (1, "$.a", "***")
+    assert factory.get_registered_stores() == before
+
+
+def test_versions_stay_kept(factory: ds.DataStoreFactory) -> None:
+    """Who opens a configuration without saying how many versions to keep trims none."""
+    ConfigurationManager(factory, ApplicationSettings, name="many", keep_versions=60)
+    manager = ConfigurationManager(factory, ApplicationSettings, name="many")
+    for port in range(1, 61):
+        manager.update("server.port", port)
+    assert len(manager.version_history()) == 60
 
 
 def test_export_to_file(manager: Manager, tmp_path: Path) -> None:
@@ -401,3 +490,9 @@ def test_export_to_file(manager: Manager, tmp_path: Path) -> None:
     assert manager.version == 1
     with pytest.raises(ds.ConfigurationError, match="written"):
         manager.export("json", tmp_path / "absent" / "out.json")
+
+
+def test_unknown_format(manager: Manager) -> None:
+    """A format that there is not is told as such, and not as a fault of the text."""
+    with pytest.raises(ds.ConfigurationError, match="no format 'xml'"):
+        manager.import_("<a/>", "xml")

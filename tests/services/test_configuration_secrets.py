@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from services.configuration_schemas import FORMS, Node
+from services.configuration_schemas import FORMS, Node, Password
 
 import dsfactory as ds
 from dsfactory.services.configuration import (
     AccountSettings,
     ConfigurationEvent,
     ConfigurationManager,
+    masking,
 )
 
 FORMATS = ("json", "toml", "yaml")
@@ -110,3 +112,29 @@ def test_masking_repr() -> None:
     """A class decorated with masking shows the mask, and None where nothing is set."""
     assert repr(AccountSettings("u", WORD)) == "AccountSettings(user='u', token=***)"
     assert repr(AccountSettings("u")) == "AccountSettings(user='u', token=None)"
+
+
+@over_forms
+def test_masking_reaches_everywhere(schema: Any, defaults: Any) -> None:
+    """Neither repr nor str of a masked class shows a secret, however deep it lies."""
+    if defaults is not None:
+        pytest.skip("a TypedDict's values are dicts, whose repr is Python's")
+    inner = type(schema().inner)(password=WORD, port=7)
+    value = masking(type("Masked", (schema,), {}))(
+        inner=inner, keys=[WORD], named={"a": inner}, maybe=271828
+    )
+    for text in (repr(value), str(value), f"{value}"):
+        assert WORD not in text
+        assert "271828" not in text
+        assert "port=7" in text
+
+
+def test_masking_below_dataclass() -> None:
+    """The decorators' order does not matter, to the repr or to the audit."""
+
+    @dataclass
+    @masking
+    class Upside:
+        password: Password = WORD
+
+    assert repr(Upside()) == "Upside(password=***)"

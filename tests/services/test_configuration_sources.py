@@ -127,6 +127,13 @@ def test_environment_refused(
     assert len(factory.get_store("app")) == 0
 
 
+def test_empty_prefix() -> None:
+    """A prefix that every variable has is refused, whatever the environment."""
+    for prefix in ("", "_", "__"):
+        with pytest.raises(ds.ConfigurationError, match="env_prefix"):
+            read_environment(Everything, prefix, {"PATH": "/bin"})
+
+
 BAD_FILES = {
     "bad.toml": "[server\n",
     "bad.json": '{"name": "SECRET", "name": "SECRET"}',
@@ -138,6 +145,7 @@ BAD_FILES = {
     "twice.yaml": "a: 1\na: 2\n",
     "on.yaml": "on: 1\n",
     "odd.yaml": "{a: [}",
+    "control.yaml": "name: \x00SECRET\n",
     "unknown.toml": "prot = 1\n",
     "type.yaml": "server: {port: 'SECRET'}\n",
     "utf.toml": b"name = '\xff'",

@@ -49,7 +49,7 @@ def writing_to(
 def _opened(factory: DataStoreFactory, name: str, schema: str | None) -> DataStore[Any]:
     if schema is None:
         return factory.get_store(name)
-    return factory.get_store(name, _imported(schema))
+    return factory.get_store(name, imported(schema, "type"))
 
 
 def _needs_type(record: StoreRecord) -> UsageError:
@@ -61,10 +61,11 @@ def _needs_type(record: StoreRecord) -> UsageError:
     )
 
 
-def _imported(schema: str) -> Any:
+def imported(schema: str, option: str) -> Any:
+    """Return what *option* names as MODULE:NAME, from the working directory too; OptionError."""
     module, colon, name = schema.partition(":")
     if not (module and colon and name):
-        raise OptionError(f"--type {schema!r} has to be MODULE:NAME.", option="type")
+        raise OptionError(f"--{option} {schema!r} has to be MODULE:NAME.", option=option)
     sys.path.insert(0, str(Path.cwd()))  # as `python -m` does
     try:
         found: Any = importlib.import_module(module)
@@ -72,9 +73,9 @@ def _imported(schema: str) -> Any:
             found = getattr(found, part)
     except Exception as error:
         raise OptionError(
-            f"--type {schema!r} cannot be imported: {type(error).__name__}: {error}. Run this "
+            f"--{option} {schema!r} cannot be imported: {type(error).__name__}: {error}. Run this "
             "where the application's modules can be found.",
-            option="type",
+            option=option,
         ) from error
     finally:
         sys.path.remove(str(Path.cwd()))

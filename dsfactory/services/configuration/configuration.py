@@ -41,7 +41,7 @@ class ConfigurationManager(TypedConfiguration[T]):
         env_prefix: str | None = None,
         environ: Mapping[str, str] | None = None,
         rules: Sequence[Rule] = (),
-        keep_versions: int = 50,
+        keep_versions: int | None = None,
     ) -> None:
         """Open the configuration *name*, made of its sources when it is new.
 
@@ -49,7 +49,8 @@ class ConfigurationManager(TypedConfiguration[T]):
         ones win), under the variables of *environ* (os.environ) that begin with *env_prefix*.
         What changed in them since they were last read is saved as a reload would; all processes
         of an application have to name the same sources. *rules* and the schema's own
-        ``__rules__`` hold at every save. *keep_versions* (2 or more) is how many are kept.
+        ``__rules__`` hold at every save. *keep_versions* (2 or more) is how many are kept, from
+        then on; None: as many as before, 50 of a new configuration.
 
         Raises ConfigurationError, naming field, type and rule, for what a source says amiss.
         """
@@ -67,10 +68,12 @@ class ConfigurationManager(TypedConfiguration[T]):
     def get(self, path: str = "$", default: Any = _REQUIRED) -> Any:
         """Return the setting at *path*, such as "server.port" or 'labels["a.b"]'; secrets too.
 
-        A place that is not there gives *default*, or raises ConfigurationError without one.
+        A place that is not there gives *default*, or raises ConfigurationError without one; so
+        does a text that is no path, whatever the default.
         """
+        steps = paths.steps_of(path)
         try:
-            return value_at(self._current(), paths.steps_of(path))
+            return value_at(self._current(), steps)
         except ConfigurationError:
             if default is _REQUIRED:
                 raise

@@ -29,6 +29,13 @@ def read_environment(schema: Any, prefix: str, environ: Mapping[str, str]) -> di
     their case. Raises ConfigurationError for a variable that names no setting.
     """
     start = prefix.rstrip("_") + "_"
+    if start == "_":
+        raise ConfigurationError(
+            "env_prefix has to have a letter or digit: every variable would be a setting.",
+            field="env_prefix",
+            type="str",
+            rule="a prefix",
+        )
     plain: dict[str, Any] = {}
     for variable in sorted(environ):
         if variable.startswith(start) and variable != start:

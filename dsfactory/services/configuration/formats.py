@@ -117,8 +117,9 @@ def format_of(path: Path) -> str:
 
 def parsed(text: str, name: str, what: str) -> dict[str, Any]:
     """Return the settings that *text* holds; *what* is named in errors, the text never is."""
+    form = named(name)
     try:
-        plain = named(name).read(text)
+        plain = form.read(text)
     except RecursionError:
         raise ConfigurationError(f"{what} is nested too deep.", file=what, rule=name) from None
     except ValueError as error:

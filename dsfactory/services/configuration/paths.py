@@ -33,18 +33,31 @@ def steps_of(path: str) -> Steps:
     at = root.end() if root else 0
     while at < len(path):
         match = _STEP.match(path, at)
-        if match is None or (path[at] == "." and not steps and not root):
-            raise ConfigurationError(
-                f'{shown(path)} is no path; write it as server.port, servers[0] or labels["a.b"].',
-                field=path,
-                rule="path",
-            )
-        name, index, quoted = match.groups()
-        steps.append(name if name is not None else int(index) if index else json.loads(quoted))
+        first = not steps and not root
+        # A dot stands between names, and nowhere else.
+        if match is None or (match[1] is not None and (path[at] == ".") == first):
+            raise _no_path(path)
+        steps.append(_step_of(path, match))
         at = match.end()
-        if name is not None and at < len(path) and path[at] not in ".[":
-            raise ConfigurationError(f"{shown(path)} is no path.", field=path, rule="path")
     return tuple(steps)
+
+
+def _step_of(path: str, match: re.Match[str]) -> Step:
+    name, index, quoted = match.groups()
+    if name is not None:
+        return str(name)
+    try:
+        return int(index) if index else str(json.loads(quoted))
+    except ValueError:  # an escape that JSON does not have; more digits than Python reads
+        raise _no_path(path) from None
+
+
+def _no_path(path: str) -> ConfigurationError:
+    return ConfigurationError(
+        f'{shown(path)} is no path; write it as server.port, servers[0] or labels["a.b"].',
+        field=path,
+        rule="path",
+    )
 
 
 def rendered(steps: Steps) -> str:
@@ -87,18 +100,22 @@ def _below(plain: Any, step: Step) -> Any:
 
 def put(plain: Any, steps: Steps, value: Any) -> Any:
     """Return *plain* with *value* at *steps*; objects on the way are made, lists never longer."""
-    if not steps:
+    return _put(plain, steps, 0, value)
+
+
+def _put(plain: Any, steps: Steps, place: int, value: Any) -> Any:
+    if place == len(steps):
         return value
-    step, rest = steps[0], steps[1:]
+    step = steps[place]
     if isinstance(plain, list):
         old = _below(plain, step)
         if old is _NOTHING or not isinstance(step, int):
-            raise absent(steps[:1])
+            raise absent(steps[: place + 1])
         copy = list(plain)
-        copy[step] = put(old, rest, value)
+        copy[step] = _put(old, steps, place + 1, value)
         return copy
     before = plain if isinstance(plain, dict) else {}
-    return {**before, str(step): put(before.get(str(step)), rest, value)}
+    return {**before, str(step): _put(before.get(str(step)), steps, place + 1, value)}
 
 
 def removed(plain: Any, steps: Steps) -> Any:
@@ -111,7 +128,8 @@ def removed(plain: Any, steps: Steps) -> Any:
     if len(steps) > 1:
         return put(plain, steps[:1], removed(old, steps[1:]))
     if isinstance(plain, list):
-        return [item for item in plain if item is not old]
+        gone = int(steps[0]) % len(plain)
+        return [*plain[:gone], *plain[gone + 1 :]]
     return {name: item for name, item in plain.items() if name != str(steps[0])}
 
 
@@ -131,16 +149,14 @@ def changes(old: Any, new: Any, place: Steps = ()) -> Iterator[Change]:
 
     A list differs as a whole: an item that was put in front changes no other item's meaning.
     """
-    if isinstance(old, dict) and isinstance(new, dict):
+    if old is _NOTHING:
+        yield from ((at, "added", None, leaf) for at, leaf in leaves(new, place))
+    elif new is _NOTHING:
+        yield from ((at, "removed", leaf, None) for at, leaf in leaves(old, place))
+    elif isinstance(old, dict) and isinstance(new, dict):
         for name in {**old, **new}:
             before, after = old.get(name, _NOTHING), new.get(name, _NOTHING)
-            if before is _NOTHING:
-                yield from ((at, "added", None, leaf) for at, leaf in leaves(after, (*place, name)))
-            elif after is _NOTHING:
-                gone = leaves(before, (*place, name))
-                yield from ((at, "removed", leaf, None) for at, leaf in gone)
-            else:
-                yield from changes(before, after, (*place, name))
+            yield from changes(before, after, (*place, name))
     elif not _same(old, new):
         yield place, "changed", old, new
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
@@ -36,28 +37,35 @@ class SavedConfiguration(Generic[T]):
     """The versions and the audit of one configuration. Nothing here shows a secret unasked."""
 
     def __init__(
-        self, store: ConfigStore[T], audit: CustomStore[Any], patterns: Sequence[Pattern]
+        self, store: ConfigStore[T], audit: CustomStore[Any] | None, patterns: Sequence[Pattern]
     ) -> None:
         self._store = store
         self._patterns = tuple(patterns)
         self._trail = Trail(store, audit, self._patterns)
 
     @classmethod
-    def opened(cls, factory: DataStoreFactory, name: str) -> SavedConfiguration[Any]:
-        """Return the configuration *name* as it was saved; StoreAbsentError when there is none.
+    @contextlib.contextmanager
+    def looked_at(cls, factory: DataStoreFactory, name: str) -> Iterator[SavedConfiguration[Any]]:
+        """Lend the configuration *name* for reading; StoreAbsentError when there is none.
 
-        Where the secrets are is known of the manager that saved it; without that, all is masked.
+        Nothing is made, noted or written. Where the secrets are is known of the manager that saved
+        it; without that, all is masked.
         """
-        store: DataStore[Any] = factory.get_store(name)
-        if not isinstance(store, ConfigStore):
-            raise KindConflictError(
-                f"Store {name!r} is a {store.kind} store; a configuration is in a config store.",
-                store=name,
-            )
-        audit = audit_store(factory, name)
-        known = audit.get(SECRETS)
-        patterns = ALL_SECRET if known is None else [tuple(pattern) for pattern in known]
-        return SavedConfiguration(store, audit, patterns)
+        with contextlib.ExitStack() as lent:
+            store = lent.enter_context(factory.look(name))
+            if not isinstance(store, ConfigStore):
+                raise KindConflictError(
+                    f"Store {name!r} is a {store.kind} store; a configuration is in a config "
+                    "store.",
+                    store=name,
+                )
+            audit: DataStore[Any] | None = None
+            if factory.get_registered_store(audit_name(name)) is not None:
+                audit = lent.enter_context(factory.look(audit_name(name)))
+            kept = audit if isinstance(audit, CustomStore) else None
+            known = None if kept is None else kept.get(SECRETS)
+            patterns = ALL_SECRET if known is None else [tuple(pattern) for pattern in known]
+            yield SavedConfiguration(store, kept, patterns)
 
     @property
     def name(self) -> str:
@@ -116,8 +124,6 @@ class SavedConfiguration(Generic[T]):
         Secrets are masked. Entries outlive the versions that they tell of.
         """
         wanted = None if limit is None else checked_count("limit", limit)
-        if not self._store.in_transaction:
-            self._trail.complete()
         return self._trail.entries(wanted)
 
     def export(

@@ -115,16 +115,36 @@ def _under(step: str, patterns: Sequence[Pattern]) -> list[Pattern]:
 
 
 def masking(cls: C) -> C:
-    """Class decorator for a schema: its repr shows the mask instead of secrets."""
-    fields = declared_fields(cls) or {}
+    """Class decorator for a schema: its repr and str show the mask instead of secrets."""
 
     def shown(self: Any) -> str:
-        parts = []
-        for field in fields.values():
-            value = getattr(self, field.attribute)
-            secret = value is not None and () in _patterns(field.annotation, ())
-            parts.append(f"{field.attribute}={MASK if secret else repr(value)}")
-        return f"{type(self).__name__}({', '.join(parts)})"
+        # Asked now: a decorator above this one may make the class a record only afterwards.
+        return _record(self, secret_patterns(type(self)))
 
-    cls.__repr__ = shown  # type: ignore[method-assign,assignment]
+    cls.__repr__ = cls.__str__ = shown  # type: ignore[method-assign,assignment]
     return cls
+
+
+def _record(value: Any, patterns: Sequence[Pattern]) -> str:
+    parts = (
+        f"{field.attribute}={_shown(getattr(value, field.attribute), _under(name, patterns))}"
+        for name, field in (declared_fields(type(value)) or {}).items()
+    )
+    return f"{type(value).__name__}({', '.join(parts)})"
+
+
+def _shown(value: Any, patterns: Sequence[Pattern]) -> str:
+    """As repr() says it, but the mask wherever a pattern leads."""
+    if value is None or not patterns:
+        return repr(value)
+    if any(pattern[:1] in ((), (BELOW,)) for pattern in patterns):
+        return MASK
+    if declared_fields(type(value)) is not None:
+        return _record(value, patterns)
+    if isinstance(value, dict):
+        items = (f"{name!r}: {_shown(v, _under(str(name), patterns))}" for name, v in value.items())
+        return f"{{{', '.join(items)}}}"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        inside = _under(ANY, patterns)
+        return f"[{', '.join(_shown(item, inside) for item in value)}]"
+    return repr(value)

@@ -67,9 +67,11 @@ class Subscribers:
         try:
             while self._tell_next():
                 pass
-        finally:
+        except BaseException:
+            # Only then: at a good end _tell_next() has said so, and another may be telling by now.
             with self._lock:
                 self._telling = False
+            raise
 
     def after_fork(self) -> None:
         """Start over in a child: whoever was telling is not here."""
@@ -120,17 +122,20 @@ class Listener:
     def _listen(self) -> None:
         while not self._stopping.is_set():
             try:
-                for _ in self._store.watch(prefix=self._key, timeout=LISTEN_MS):
-                    self._wake()
-                    if self._stopping.is_set():
-                        return
-                # What was written between two watches.
-                self._wake()
+                self._hear()
             except ClosedError:
                 return
             except DataStoreError as error:
                 self._failed(error)
                 self._stopping.wait(AFTER_ERROR_S)
+
+    def _hear(self) -> None:
+        for _ in self._store.watch(prefix=self._key, timeout=LISTEN_MS):
+            self._wake()
+            if self._stopping.is_set():
+                return
+        # What was written between two watches.
+        self._wake()
 
     def stop(self) -> None:
         """Ask the thread to end, and wait until it has (unless it is this one)."""

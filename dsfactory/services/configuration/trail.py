@@ -8,8 +8,9 @@ be trimmed without loss. Killed in between, whoever comes next does it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from dsfactory.model import Key, Version
@@ -85,7 +86,7 @@ class Trail:
     """Keeps the audit of one configuration."""
 
     def __init__(
-        self, store: ConfigStore[Any], audit: CustomStore[Any], patterns: Sequence[Pattern]
+        self, store: ConfigStore[Any], audit: CustomStore[Any] | None, patterns: Sequence[Pattern]
     ) -> None:
         self._store = store
         self._audit = audit
@@ -96,21 +97,21 @@ class Trail:
 
         What this thread's transaction has not committed has to be left out: call it before.
         """
-        newest = self._store.history(limit=1, plain=True)
-        if not newest or mark_of(newest[0]) == self._audited():
+        audit, newest = self._audit, self._store.history(limit=1, plain=True)
+        if audit is None or not newest or mark_of(newest[0]) == self._audited():
             return
-        with self._audit.transaction():
+        with audit.transaction():
             steps = newer(self._store, self._audited())
             if steps:
-                self._append(steps)
+                self._append(audit, steps)
 
-    def _append(self, steps: Sequence[Step]) -> None:
-        last = next(iter(self._audit.scan(end=LAST_ENTRY, reverse=True, limit=1)), (0, None))[0]
+    def _append(self, audit: CustomStore[Any], steps: Sequence[Step]) -> None:
+        last = next(iter(audit.scan(end=LAST_ENTRY, reverse=True, limit=1)), (0, None))[0]
         entries = [entry for step in steps for entry in self._entries(step)]
         first = int(last) + 1
         news: dict[Key, Any] = {first + place: asdict(entry) for place, entry in enumerate(entries)}
         news[AUDITED] = list(mark_of(steps[-1].row))
-        self._audit.set_many(news)
+        audit.set_many(news)
 
     def _entries(self, step: Step) -> list[AuditEntry]:
         saved = described(step.row)
@@ -131,10 +132,19 @@ class Trail:
         ]
 
     def _audited(self) -> Mark:
-        known = self._audit.get(AUDITED)
+        known = None if self._audit is None else self._audit.get(AUDITED)
         return NONE if known is None else Mark(*known)
 
     def entries(self, limit: int | None) -> list[AuditEntry]:
-        """Return the newest entries, newest first."""
-        found = self._audit.scan(end=LAST_ENTRY, reverse=True, limit=limit)
-        return [AuditEntry(**entry) for _, entry in found]
+        """Return the newest entries, newest first; those that nobody has written yet, too."""
+        missing = newer(self._store, self._audited())
+        ahead = {mark_of(step.row) for step in missing}
+        made = [entry for step in missing for entry in self._entries(step)]
+        # Somebody may have written them since the mark was read.
+        kept = (entry for entry in self._kept() if (entry.version, entry.timestamp) not in ahead)
+        return list(islice(chain(reversed(made), kept), limit))
+
+    def _kept(self) -> Iterator[AuditEntry]:
+        if self._audit is not None:
+            for _, entry in self._audit.scan(end=LAST_ENTRY, reverse=True):
+                yield AuditEntry(**entry)

@@ -21,7 +21,7 @@ from dsfactory.errors import (
 from dsfactory.factory import DataStoreFactory
 from dsfactory.services.configuration import formats, paths
 from dsfactory.services.configuration.checked import Checked
-from dsfactory.services.configuration.records import ConfigurationEvent, Note
+from dsfactory.services.configuration.records import AuditEntry, ConfigurationEvent, Note
 from dsfactory.services.configuration.rules import Rule
 from dsfactory.services.configuration.saved import SavedConfiguration, audit_store
 from dsfactory.services.configuration.secret import secret_patterns
@@ -37,6 +37,9 @@ from dsfactory.services.configuration.trail import (
     newer,
 )
 from dsfactory.stores import DOCUMENT
+
+KEPT_VERSIONS = 50
+"""Of a configuration that nobody said anything else of."""
 
 T = TypeVar("T")
 Edit = Callable[[Any], Any]
@@ -57,14 +60,17 @@ class TypedConfiguration(SavedConfiguration[T], forks.Restarting):
         *,
         name: str,
         rules: Sequence[Rule],
-        keep_versions: int,
+        keep_versions: int | None,
     ) -> None:
         if isinstance(keep_versions, int) and keep_versions < 2:
             raise OptionError("keep_versions has to be 2 or more.", option="keep_versions")
         self._schema = schema
         self._checked = Checked(schema, rules)
         patterns = secret_patterns(schema)
-        store = factory.create_config_store(name, schema, max_versions=keep_versions)
+        options: dict[str, Any] = {}
+        if keep_versions is not None or factory.get_registered_store(name) is None:
+            options["max_versions"] = keep_versions or KEPT_VERSIONS
+        store = factory.create_config_store(name, schema, **options)
         audit = audit_store(factory, name)
         super().__init__(store, audit, patterns)
         known = [list(pattern) for pattern in patterns]
@@ -161,9 +167,9 @@ class TypedConfiguration(SavedConfiguration[T], forks.Restarting):
         return self.version if version is None else version
 
     def _write(self, before: Any, after: Any, note: Note, who: str | None) -> int | None:
-        """Save *after* if it is another; return the new version's number."""
+        """Save *after* if it is another than *before*; return the new version's number."""
         value = self._checked.value(after)
-        if not list(paths.changes(before, self._checked.plain(value))):
+        if next(paths.changes(before, self._checked.plain(value)), None) is None:
             return None
         version = self._store.save(value, who=who, why=note.written())
         self._own.add(version)
@@ -187,14 +193,14 @@ class TypedConfiguration(SavedConfiguration[T], forks.Restarting):
         current = self._store.load()
         known = self._store.get(SOURCES)
         if current is None:
-            before: Any = {}
+            before: Any = None
             after = composed.plain
             note = Note("create", "api", note.reason, note.others)
         else:
             base = self._sources.default().plain if known is None else self._checked.plain(known)
             before = self._checked.plain(current)
             after = _patched(before, paths.changes(base, composed.plain))
-        places = [steps for steps, _, _, _ in paths.changes(before, after)]
+        places = [steps for steps, _, _, _ in paths.changes(before or {}, after)]
         others = {paths.rendered(at): composed.source(at, note.source) for at in places}
         others = {path: source for path, source in others.items() if source != note.source}
         noted = Note(note.change, note.source, note.reason, others)
@@ -224,6 +230,12 @@ class TypedConfiguration(SavedConfiguration[T], forks.Restarting):
                 type=type(old).__name__,
                 rule="TOML has no null",
             )
+
+    def audit_log(self, limit: int | None = 100) -> list[AuditEntry]:
+        """As SavedConfiguration.audit_log; what a killed process left unwritten is written."""
+        if not self._store.in_transaction:
+            self._trail.complete()
+        return super().audit_log(limit)
 
     # -- events
 

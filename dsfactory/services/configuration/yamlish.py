@@ -26,16 +26,17 @@ class _Loader(yaml.SafeLoader):
 
 def read(text: str) -> Any:
     """Return what *text* holds; raise ValueError when it is no such YAML."""
-    loader = _Loader(text)
     try:
-        return loader.get_single_data()
+        loader = _Loader(text)  # which refuses control characters
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         found = ValueError("no YAML")
         found.lineno = mark.line + 1 if mark else None  # type: ignore[attr-defined]
         raise found from None
-    finally:
-        loader.dispose()
 
 
 def write(plain: dict[str, Any]) -> str:
