@@ -334,7 +334,8 @@ class DataStoreFactory(SafekeepingFactory):
         """Have maintenance call *run*, at most every *every*; maintain() always does.
 
         Each process calls what it registered, one at a time of those with the same *name*; a
-        second of that name replaces the first. A DataStoreError is a failure of the round.
+        second of that name replaces the first. What *run* raises is a failure of the round, told by
+        its type unless it is a DataStoreError, and hinders no other.
         """
         self._require_open()
         self._caretaker.chores.add(checked_name(name), run, duration_ms(every, "every"))

@@ -13,8 +13,8 @@ from contextlib import AbstractContextManager
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dsfactory.errors import ClosedError, DataStoreError, StoreAbsentError
-from dsfactory.maintenance.chores import Chores
+from dsfactory.errors import BusyError, ClosedError, DataStoreError, StoreAbsentError
+from dsfactory.maintenance.chores import Chore, Chores
 from dsfactory.maintenance.tasks import TASKS, Stopping, Task
 from dsfactory.model import MaintenanceReport, Probe
 from dsfactory.stores import DataStore
@@ -97,19 +97,29 @@ class Maintainer:
         """Do the chores, which another process that maintains the stores need not know."""
         done, failures = 0, []
         for name, chore in self._chores.due(self._now(), everything=everything):
-            if stopping() or not self._host.take_lease(f"chore:{name}", self.owner, LEASE_MS):
-                continue
+            if stopping():
+                break
             try:
-                chore()
-                done += 1
+                done += self._do(name, chore)
             except (ClosedError, StoreAbsentError):
                 continue  # what it works on was closed or unregistered
             except DataStoreError as error:
                 failures.append(f"{name}: {error}")
                 _log().warning("the chore %s failed: %s", name, error)
-            finally:
-                self._host.drop_lease(f"chore:{name}", self.owner)
+            except Exception as error:  # noqa: BLE001 -- the application's own: others are done too
+                failures.append(f"{name}: {type(error).__name__}")
+                _log().exception("the chore %s failed", name)
         return dataclasses.replace(report, chores=done, failures=(*report.failures, *failures))
+
+    def _do(self, name: str, chore: Chore) -> bool:
+        """Do a chore, unless another process is at it; return whether it was done."""
+        if not self._host.take_lease(f"chore:{name}", self.owner, LEASE_MS):
+            return False
+        try:
+            chore()
+        finally:
+            self._host.drop_lease(f"chore:{name}", self.owner)
+        return True
 
     def _lease(self) -> bool:
         self._leased = self._host.take_lease(LEASE, self.owner, LEASE_MS)
@@ -123,7 +133,7 @@ class Maintainer:
             if stopping() or not self._lease():
                 break
             try:
-                self._one_store(name, everything, stopping, done)
+                failures += self._one_store(name, everything, stopping, done)
             except (ClosedError, StoreAbsentError):
                 continue  # it was closed or unregistered meanwhile
             except DataStoreError as error:
@@ -152,12 +162,21 @@ class Maintainer:
 
     def _one_store(
         self, name: str, everything: bool, stopping: Stopping, done: Counter[str]
-    ) -> None:
+    ) -> list[str]:
+        """Do the tasks; return what failed. A disk too full to delete is no reason not to tidy."""
+        failures: dict[str, None] = {}
         with self._host.borrowed(name) as store:
             for task in self._tasks(name, everything):
-                done.update(task.run(store, stopping))
+                try:
+                    done.update(task.run(store, stopping))
+                except (BusyError, ClosedError, StoreAbsentError):
+                    raise  # so will the others, each after a wait
+                except DataStoreError as error:
+                    failures[f"{name}: {error}"] = None
+                    _log().warning("%s of store %s failed: %s", task.name, name, error)
                 if stopping():
                     break
+        return list(failures)
 
     def release(self) -> None:
         """Let another process take over at once."""

@@ -178,12 +178,12 @@ class PersonalityManager:
 
     def get(self, user: User) -> Personality:
         """Return what is known of *user*; an empty personality when nothing is."""
-        return self._store.get(user, NOTHING)
+        return self._store.get(_checked_user(user), NOTHING)
 
     def all(self) -> Iterator[tuple[User, Personality]]:
         """Iterate over the users with a note or a trait, by user, page by page."""
         for user, personality in self._store.scan():
-            if not personality.empty and not isinstance(user, bytes):
+            if not personality.empty and isinstance(user, (str, int)):
                 yield user, personality
 
     def history(self, user: User, limit: int = MOST_CHANGES) -> list[PersonalityChange]:
@@ -218,7 +218,7 @@ class PersonalityManager:
 
     def forget(self, user: User) -> bool:
         """Delete the user's row, history included; return False when there is none."""
-        return self._store.delete(user)
+        return self._store.delete(_checked_user(user))
 
     def _write(
         self,
@@ -237,6 +237,12 @@ class PersonalityManager:
             changes=changes[-MOST_CHANGES:],
         )
         self._store.set(user, after)
+
+
+def _checked_user(user: object) -> User:
+    if isinstance(user, bool) or not isinstance(user, (str, int)) or user == "":
+        raise _refused("user", user, "text that is not empty, or an int")
+    return user
 
 
 def _checked(name: str, value: object, longest: int) -> str:

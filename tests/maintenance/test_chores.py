@@ -29,12 +29,14 @@ def test_failing_chore_is_reported(factory: ds.DataStoreFactory) -> None:
         raise ds.BusyError("somebody is at it")
 
     factory.add_maintenance("sick", fail)
+    factory.add_maintenance("wrong", lambda: ran[7])
     factory.add_maintenance("well", lambda: ran.append("well"))
     report = factory.maintain()
-    assert report.failures == ("sick: somebody is at it",)
+    assert report.failures == ("sick: somebody is at it", "wrong: IndexError")
     assert ran == ["well"]
     assert not factory.perform_health_check().healthy
     factory.add_maintenance("sick", lambda: None)
+    factory.add_maintenance("wrong", lambda: None)
     assert factory.maintain().failures == ()
 
 

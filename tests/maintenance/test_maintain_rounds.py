@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 import pytest
-from maintenance_samples import on
+from maintenance_samples import OwnHost, on
 
 import dsfactory as ds
+from dsfactory.maintenance import Maintainer
 
 Opener = Callable[..., ds.DataStoreFactory]
 DAY = 86_400_000
@@ -166,6 +168,40 @@ def test_damaged_store(factory: ds.DataStoreFactory, caplog: pytest.LogCaptureFi
         ("WARNING", True)
     ]
     factory.unregister_store("b")
+
+
+class Full:
+    """A store on a disk too full to delete anything."""
+
+    def __init__(self, store: ds.DataStore[Any]) -> None:
+        self._store = store
+
+    def expire(self, **_options: Any) -> int:
+        raise ds.DiskFullError("no space left")
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+class FullHost(OwnHost):
+    """Lends such stores."""
+
+    @contextlib.contextmanager
+    def borrowed(self, name: str) -> Iterator[ds.DataStore[Any]]:
+        yield cast("ds.DataStore[Any]", Full(self.factory.get_store(name)))
+
+
+def test_failed_task_hinders_no_other(factory: ds.DataStoreFactory, clock: ds.ManualClock) -> None:
+    """Where nothing can be swept the log is copied back and cut all the same."""
+    factory.create_state_store("x").set_many(dict.fromkeys(range(100), "x"))
+    host = FullHost(factory, clock)
+    report = Maintainer(host, clock.now_ms).run()
+    host.close()
+    assert report.failures == ("x: no space left",)
+    assert report.checkpointed > 0
 
 
 def test_failures_reach_health(factory: ds.DataStoreFactory) -> None:

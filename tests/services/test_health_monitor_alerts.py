@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import dsfactory as ds
 from dsfactory.services import HealthMonitor
 from dsfactory.services.monitoring import Alert, Settings, Snapshot, judging
-from dsfactory.services.monitoring.readings import ProcessReading
+from dsfactory.services.monitoring.readings import ProcessReading, StoreReading
 from dsfactory.services.monitoring.requests import NOTHING
 
 MINUTE, DAY = 60_000, 86_400_000
@@ -88,6 +88,37 @@ def test_alert_of_a_dead_process_goes() -> None:
     assert judging.judge(first, other, Settings(), ["1", "2"]).news == ()
     (news,) = judging.judge(first, other, Settings(), ["2"]).news
     assert (news.state, news.process) == ("cleared", "1")
+
+
+def test_alert_stands_while_nobody_can_ask(
+    factory: ds.DataStoreFactory, monitor: HealthMonitor
+) -> None:
+    """A store that cannot be read, or a registry that cannot, is no reason to clear an alert."""
+    factory.create_state_store("x")["a"] = 1
+    found = monitor.current()
+    x = next(store for store in found.stores if store.name == "x")
+    blind = dataclasses.replace(x, file_bytes=None, wal_bytes=None, free_bytes=None)
+
+    def seen(minute: int, *stores: StoreReading) -> Snapshot:
+        return dataclasses.replace(found, at=minute * MINUTE, stores=stores)
+
+    kept, said = judging.Kept(), []
+    for snapshot in (
+        seen(1, dataclasses.replace(x, wal_bytes=2**40, health="damaged")),
+        seen(2, dataclasses.replace(blind, health="damaged")),
+        seen(3),
+        seen(4, dataclasses.replace(x, wal_bytes=0, health="damaged")),
+        seen(5, dataclasses.replace(x, wal_bytes=0)),
+    ):
+        verdict = judging.judge(kept, snapshot, Settings(), ["1"])
+        kept = verdict.kept
+        said += [(snapshot.at // MINUTE, alert.rule, alert.state) for alert in verdict.news]
+    assert sorted(said) == [
+        (1, "unhealthy", "raised"),
+        (1, "wal", "raised"),
+        (4, "wal", "cleared"),
+        (5, "unhealthy", "cleared"),
+    ]
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(300, 700)), max_size=40))

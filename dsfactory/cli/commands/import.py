@@ -65,25 +65,21 @@ def command(  # noqa: PLR0913 -- a parameter an option
     With --atomic it is all or nothing, and nobody else writes meanwhile.
     """
     with writing_to(root, name, schema, unchecked=unchecked) as store:
-        if str(file) != "-":
+        carried = Carried()
+        if dry_run or str(file) != "-":
             read = _read_through(store, file)
-        if dry_run:
-            carried = Carried()
-            read = read if str(file) != "-" else _counted(store, sys.stdin.buffer)
-        else:
+        if not dry_run:
             signed = versioned(store).signed(None, why) if why else contextlib.nullcontext()
-            with (
-                signed,
-                _opened(file) as source,
-                with_progress(quiet=as_json, doing="importing") as progress,
-            ):
-                size = file.stat().st_size if str(file) != "-" else 0
-                whole = store.transaction() if atomic else contextlib.nullcontext(store)
-                with whole:
-                    read, carried = _import(
-                        store, source, lambda done: progress(done, size or done), keep=keep
-                    )
+            whole = store.transaction() if atomic else contextlib.nullcontext(store)
+            with signed, whole:
+                read, carried = _written(store, file, keep=keep, quiet=as_json)
     _print(name, read, carried, as_json=as_json, dry_run=dry_run)
+
+
+def _written(store: DataStore[Any], file: Path, *, keep: bool, quiet: bool) -> tuple[int, Carried]:
+    with _opened(file) as source, with_progress(quiet=quiet, doing="importing") as progress:
+        size = file.stat().st_size if str(file) != "-" else 0
+        return _import(store, source, lambda done: progress(done, size or done), keep=keep)
 
 
 @contextlib.contextmanager
@@ -97,11 +93,7 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
 
 def _read_through(store: DataStore[Any], file: Path) -> int:
     with _opened(file) as source:
-        return _counted(store, source)
-
-
-def _counted(store: DataStore[Any], source: BinaryIO) -> int:
-    return sum(1 for _ in _entries(store, source))
+        return sum(1 for _ in _entries(store, source))
 
 
 def _entries(store: DataStore[Any], source: BinaryIO) -> Iterator[tuple[int, Entry[Any]]]:

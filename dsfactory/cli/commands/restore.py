@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,11 +86,15 @@ def command(  # noqa: PLR0913 -- a parameter an option
             _print(reports, as_json=as_json)
         elif name is not None:
             _require_force(factory, name, force=force or dry_run or to is not None)
-            with with_progress(quiet=as_json, doing="restoring") as progress:
-                report = factory.restore(
-                    name, backup, at=at, to=to, dry_run=dry_run, force=force, progress=progress
-                )
-            _print([report], as_json=as_json)
+            restored = partial(
+                factory.restore, name, backup, at=at, to=to, dry_run=dry_run, force=force
+            )
+            _print([_with_progress(restored, quiet=as_json)], as_json=as_json)
+
+
+def _with_progress(restored: Callable[..., RestoreReport], *, quiet: bool) -> RestoreReport:
+    with with_progress(quiet=quiet, doing="restoring") as progress:
+        return restored(progress=progress)
 
 
 def _require_force(factory: DataStoreFactory, name: str | None, *, force: bool) -> None:

@@ -186,6 +186,8 @@ class AnalyticsManager:
         if not isinstance(period, str) or period not in PERIODS:
             raise refused("period", period, ", ".join(PERIODS))
         end = self._today() if until is None else checked_day("until", until)
+        if (end - date.min).days < 2 * PERIODS[period]:
+            raise refused("until", until, "a day with two such periods before it")
         return make_report(self._book, period, end)
 
     def store_dashboard(self) -> list[StoreLine]:

@@ -133,6 +133,8 @@ class RateLimiter:
         For a global limit beside those of users: ("global", "user:7"). Returns what each key says
         by itself; permits were taken when all are allowed.
         """
+        if isinstance(keys, str) or not isinstance(keys, Iterable):
+            raise KeyTypeError(f"Several keys are wanted, not {type(keys).__name__}.")
         chosen = list(dict.fromkeys(keys))
         for key in chosen:
             _check(key, cost)

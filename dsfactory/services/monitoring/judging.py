@@ -18,6 +18,10 @@ from dsfactory.services.monitoring.settings import ACTIONS, MIB, RULES, Settings
 FREE_LEAST = 16 * MIB
 """In a smaller file free pages are no waste worth an action."""
 
+OF_FILES = frozenset({"wal", "expired", "free"})
+OF_STORES = OF_FILES | {"unhealthy", "failed", "backup", "store_errors", "save", "load"}
+"""Rules about what a store's file says, and about stores at all."""
+
 RAISED = "raised"
 CLEARED = "cleared"
 
@@ -93,7 +97,11 @@ def judge(kept: Kept, snapshot: Snapshot, settings: Settings, living: Iterable[s
     place, now = snapshot.place, snapshot.at
     found = {_key(one, place): one for one in findings(snapshot, settings)}
     others = set(living) - {place}
-    standing = {key: alert for key, alert in kept.standing.items() if alert.process in others}
+    standing = {
+        key: alert
+        for key, alert in kept.standing.items()
+        if alert.process in others or _unasked(alert, snapshot, settings)
+    }
     cleared = [
         dataclasses.replace(alert, at=now, state=CLEARED)
         for key, alert in kept.standing.items()
@@ -117,6 +125,17 @@ def judge(kept: Kept, snapshot: Snapshot, settings: Settings, living: Iterable[s
     heard = [alert for alert in cleared if kept.told.get(_key_of(alert), -1) >= _since(kept, alert)]
     healed, actions = _actions(kept, standing, settings, snapshot)
     return Verdict(Kept(now, standing, told, healed), (*news, *heard), actions)
+
+
+def _unasked(alert: Alert, snapshot: Snapshot, settings: Settings) -> bool:
+    """Whether nothing can be said of what it is about, so that it stands as it did."""
+    if alert.rule not in OF_STORES or settings.limits[alert.rule] is None:
+        return False
+    if not snapshot.stores:
+        return True  # the registry could not be read: the monitor's own store is always there
+    return alert.rule in OF_FILES and any(
+        store.name == alert.subject and store.file_bytes is None for store in snapshot.stores
+    )
 
 
 def _since(kept: Kept, alert: Alert) -> int:

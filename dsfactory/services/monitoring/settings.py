@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from dsfactory.durations import duration_ms
 from dsfactory.errors import MonitoringError, OptionError
 
 MIB = 1024 * 1024
+MOST_COUNTED = 1_000_000_000
 
 
 class Rule(NamedTuple):
@@ -52,8 +53,6 @@ ACTIONS: Mapping[str, str] = {
 }
 """The rule whose alert each self-healing action answers."""
 
-_DURATIONS = ("interval", "health_every", "window", "cooldown")
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -80,20 +79,12 @@ class Settings:
 
     def changed(self, changes: Mapping[str, object]) -> Settings:
         """Return these settings with *changes*; MonitoringError names what is not allowed."""
-        checked: dict[str, Any] = {}
-        for name, value in changes.items():
-            if name in _DURATIONS:
-                checked[name] = checked_duration(name, value)
-            elif name == "limits":
-                checked[name] = {**self.limits, **_limits(value)}
-            elif name == "healing":
-                checked[name] = {**self.healing, **_healing(value)}
-            elif name == "clear_at":
-                checked[name] = _number(name, value, 0.0, 1.0)
-            elif name == "least":
-                checked[name] = int(_number(name, value, 1, 1e9))
-            else:
-                raise refused("settings", name, f"one of {', '.join(Settings.__slots__)}")
+        for name in changes:
+            if name not in _CHECKS:
+                raise refused("settings", name, f"one of {', '.join(_CHECKS)}")
+        checked = {name: _CHECKS[name](name, value) for name, value in changes.items()}
+        for name in {"limits", "healing"} & set(checked):
+            checked[name] = {**getattr(self, name), **checked[name]}
         return dataclasses.replace(self, **checked)
 
 
@@ -128,8 +119,14 @@ def _number(name: str, value: object, low: float, high: float) -> float:
     return float(value)
 
 
-def _limits(value: object) -> dict[str, float | None]:
-    chosen = _mapping("limits", value, RULES)
+def _count(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_COUNTED:
+        raise refused(name, value, f"a whole number from 1 to {MOST_COUNTED}")
+    return value
+
+
+def _limits(name: str, value: object) -> dict[str, float | None]:
+    chosen = _mapping(name, value, RULES)
     top = math.nextafter(math.inf, 0)
     return {
         rule: None if limit is None else _number(f"limits.{rule}", limit, 0.0, top)
@@ -137,8 +134,8 @@ def _limits(value: object) -> dict[str, float | None]:
     }
 
 
-def _healing(value: object) -> dict[str, bool]:
-    chosen = _mapping("healing", value, ACTIONS)
+def _healing(name: str, value: object) -> dict[str, bool]:
+    chosen = _mapping(name, value, ACTIONS)
     for action, allowed in chosen.items():
         if not isinstance(allowed, bool):
             raise refused(f"healing.{action}", allowed, "True or False")
@@ -150,3 +147,16 @@ def _mapping(name: str, value: object, table: Mapping[str, object]) -> dict[str,
     if not isinstance(value, Mapping) or not set(value) <= set(table):
         raise refused(name, value, rule)
     return dict(value)
+
+
+_CHECKS: Mapping[str, Callable[[str, object], Any]] = {
+    "interval": checked_duration,
+    "health_every": checked_duration,
+    "window": checked_duration,
+    "cooldown": checked_duration,
+    "clear_at": lambda name, value: _number(name, value, 0.0, 1.0),
+    "least": _count,
+    "limits": _limits,
+    "healing": _healing,
+}
+"""What each setting has to be. Of limits and healing the rows that are not named stay."""

@@ -66,6 +66,8 @@ class Aliases(Book):
 
         Once: what an alias stands for is never resolved again.
         """
+        if not isinstance(text, str):
+            raise refused("text", text, "text")
         return resolved(self._row(key_of(AREA, user)), text)
 
 

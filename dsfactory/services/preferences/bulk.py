@@ -90,8 +90,8 @@ class Bulks(Book):
                 error = error_of(executor, item, f"bulk operation {id}, command {index}")
                 token = course.token
                 course = self._advance(item, error, token)
-                if course.token not in (None, token):
-                    break  # the lease ended, and somebody else goes on with it
+                if course.state == "running" and course.token != token:
+                    break  # the lease ended, and somebody else has gone on with it
                 index = course.done
                 if progress is not None:
                     progress(_progress(user, id, course))

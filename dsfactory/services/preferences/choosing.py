@@ -107,6 +107,8 @@ class Choosing(Book, Generic[P]):
         PreferenceError with the field, the value's type and the rule.
         """
         key = _key(user, scope)
+        if not isinstance(changes, Mapping):
+            raise refused("changes", changes, "a mapping of names to values")
         with self._store.transaction():
             row = self._form.changed(self._row(key), changes)
             if row:
