@@ -140,3 +140,10 @@ def test_dashboard_has_a_line_for_every_store(
     assert lines["analytics"].problem is None
     assert "lost" in (lines["lost"].problem or "")
     factory.unregister_store("lost")
+
+
+@pytest.mark.parametrize("until", [date.min, date(1, 2, 1)])
+def test_report_before_there_are_days(factory: ds.DataStoreFactory, until: date) -> None:
+    """A report needs a period before it; what the calendar does not have is refused."""
+    with pytest.raises(ds.AnalyticsError, match="until"):
+        AnalyticsManager(factory).report("monthly", until=until)

@@ -55,6 +55,15 @@ def test_what_it_knows_survives_a_restart(tmp_path: Path) -> None:
     assert flood[-1] == "slow down: 12 per minute reached"
 
 
+def test_mistakes_are_answered(tmp_path: Path) -> None:
+    """What a user did wrong is said, stops no message that follows, and breaks no restart."""
+    wrong = ["!limit many", "!limit -5", "!remind 25:00 tea", "!set", "!alias", "!style"]
+    answers = said(tmp_path, *[f"ada: {text}" for text in wrong], ": who", "ada: hi")
+    assert all(answer.startswith("no: ") for answer in answers[:-1])
+    assert len(answers) == len(wrong) + 2
+    assert said(tmp_path, "ada: hi") == answers[-1:]
+
+
 def test_forgetting_and_health(tmp_path: Path) -> None:
     """Who asks for it is forgotten everywhere; every store the bot made is sound."""
     answers = said(tmp_path, "ada: !style dry", "ada: !set theme dark", "ada: !forget", "ada: hi")

@@ -208,3 +208,12 @@ def test_notes_are_a_list(manager: PersonalityManager, done: list[tuple[str, str
             manager.add("model", text)
             model.append(text)
         assert texts(manager, "model") == model
+
+
+@pytest.mark.parametrize("user", [b"ada", "", None, True, 1.5])
+def test_users_that_are_refused(manager: PersonalityManager, user: Any) -> None:
+    """A user is text or an int: what all() would not tell of is never kept."""
+    for ask in (manager.get, manager.forget, manager.clear, lambda u: manager.add(u, "short")):
+        with pytest.raises(ds.PersonalityError, match="user"):
+            ask(user)
+    assert manager.stats().users == 0

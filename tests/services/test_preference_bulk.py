@@ -103,6 +103,26 @@ def test_bulk_taken_over_is_left(manager: Manager, clock: ds.ManualClock) -> Non
     assert (first, second) == (["a"], ["a", "b", "c"])
 
 
+def test_bulk_taken_over_and_given_back_is_left(manager: Manager, clock: ds.ManualClock) -> None:
+    """Whose lease has ended does not go on without one when the next holder gave up, too."""
+    bulk = manager.start_bulk("ada", ["a", "b"])
+    ran: list[str] = []
+
+    def give_up(_item: BulkItem) -> None:
+        raise KeyboardInterrupt
+
+    def slow(item: BulkItem) -> None:
+        ran.append(item.command)
+        if len(ran) == 1:
+            clock.advance(LEASE_MS + 1)
+            with pytest.raises(KeyboardInterrupt):
+                manager.run_bulk("ada", bulk.id, give_up)
+
+    assert manager.run_bulk("ada", bulk.id, slow).done == 0
+    assert ran == ["a"]
+    assert manager.run_bulk("ada", bulk.id, slow).state == "done"
+
+
 def test_cancelled_bulk_stops(manager: Manager) -> None:
     """No further command begins; what was done stays done."""
     bulk = manager.start_bulk("ada", ["a", "b", "c"])

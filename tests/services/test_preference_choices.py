@@ -339,3 +339,11 @@ def test_what_an_import_costs(tmp_path: Path) -> None:
         "assert 'cronsim' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[2])
+
+
+def test_arguments_of_other_types(manager: Manager) -> None:
+    """What is no mapping and no text is refused by name."""
+    with pytest.raises(ds.PreferenceError, match="changes"):
+        manager.update("ada", ["volume"])  # type: ignore[arg-type]
+    with pytest.raises(ds.PreferenceError, match="text"):
+        manager.resolve("ada", 7)  # type: ignore[arg-type]

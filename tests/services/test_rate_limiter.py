@@ -396,3 +396,12 @@ def test_refusals_are_no_failures_of_the_store(
     assert sum(operation.errors for operation in operations.values()) == 0
     assert operations["update_with"].count == 2
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("keys", ["ab", 7, None])
+def test_several_keys_are_no_text(factory: ds.DataStoreFactory, keys: Any) -> None:
+    """One text is not taken for the keys that its letters would be."""
+    limiter = RateLimiter(factory, per_minute=5)
+    with pytest.raises(ds.KeyTypeError, match="Several keys"):
+        limiter.check_and_increment_all(keys)
+    assert limiter.keys() == []

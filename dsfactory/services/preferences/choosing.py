@@ -6,9 +6,12 @@ import dataclasses
 import inspect
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Generic, TypeVar, get_type_hints
+from typing import Any, Generic, TypeVar
 
 from dsfactory.codecs import codec_for
+from dsfactory.codecs.conversion import Conversion
+from dsfactory.codecs.fields import Declared, declared_fields
+from dsfactory.codecs.records import field_names
 from dsfactory.errors import DataStoreError, OptionError, PreferenceError, ValueRefusedError, shown
 from dsfactory.services.preferences.book import Book, Row, key_of, quoted, unquoted
 from dsfactory.services.preferences.rules import checked_name, refused
@@ -22,25 +25,27 @@ AREA = "preference"
 
 
 class Form(Generic[P]):
-    """A dataclass as a set of named preferences with defaults."""
+    """A record class as a set of named preferences with defaults."""
 
     def __init__(self, schema: type[P]) -> None:
-        if not isinstance(schema, type) or not dataclasses.is_dataclass(schema):
+        if not isinstance(schema, type) or field_names(schema) is None:
             raise OptionError(
-                f"schema={shown(schema)} is no dataclass; preferences are the fields of one.",
+                f"schema={shown(schema)} is no dataclass, Struct, attrs or pydantic class; "
+                "preferences are the fields of one.",
                 option="schema",
             )
-        fields = [field for field in dataclasses.fields(schema) if field.init]
-        for field in fields:
-            if field.default is field.default_factory is dataclasses.MISSING:
-                raise OptionError(
-                    f"{schema.__name__}.{field.name} has no default; every preference needs one.",
-                    option="schema",
-                )
+        fields = _chosen_by_callers(schema)
         self._schema: Any = schema
         self._codec = codec_for("json", schema)
-        self.names = tuple(field.name for field in fields)
-        self._hints = get_type_hints(schema, include_extras=True)
+        self.names = tuple(fields)
+        self._hints = {name: field.annotation for name, field in fields.items()}
+        try:
+            Conversion(schema).value({})
+        except ValueRefusedError as error:
+            raise OptionError(
+                f"{schema.__name__}: {_said(error)}. Every preference needs a default.",
+                option="schema",
+            ) from None
 
     def read(self, row: Row) -> P:
         """Return the preferences; names that the schema has no more are left out."""
@@ -57,7 +62,7 @@ class Form(Generic[P]):
         """Return *row* with *changes*, as plain values; refuses what the schema does not allow."""
         self.require_known(changes)
         try:
-            new: P = dataclasses.replace(self.read(row), **changes)  # type: ignore[type-var]
+            new = _replaced(self.read(row), changes)
         except DataStoreError:
             raise
         except (TypeError, ValueError) as error:
@@ -79,8 +84,45 @@ class Form(Generic[P]):
         if name not in changes:
             path, name = ", ".join(changes), next(iter(changes))
         rule = inspect.formatannotation(self._hints[name])
+        if hasattr(self._schema, "__pydantic_fields__"):
+            # Its annotations do not say all of its rules.
+            rule += f" ({_said(error).partition(': ')[2]})"
         kind = None if path == name else error.facts.get("actual")
         return refused(path, changes[name], rule, kind)
+
+
+def _said(error: ValueRefusedError) -> str:
+    return error.message.partition("; nothing was written")[0]
+
+
+def _chosen_by_callers(schema: Any) -> dict[str, Declared]:
+    """The fields of *schema* that a caller may give; OptionError for one stored by another name."""
+    left_out = {
+        field.name
+        for field in getattr(schema, "__dataclass_fields__", {}).values()
+        if not field.init
+    }
+    fields = declared_fields(schema) or {}
+    for name, field in fields.items():
+        if name != field.attribute:
+            raise OptionError(
+                f"{schema.__name__}.{field.attribute} is stored as {name!r}; preferences have one "
+                "name.",
+                option="schema",
+            )
+    return {name: field for name, field in fields.items() if name not in left_out}
+
+
+def _replaced(value: P, changes: Mapping[str, Any]) -> P:
+    """Return *value* with *changes*; what its class itself checks, it checks now or when stored."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.replace(value, **changes)
+    copied = getattr(value, "model_copy", None)
+    if copied is not None:  # pydantic; its constructor would want aliases
+        made: P = copied(update=changes)
+        return made
+    kept = {name: getattr(value, name) for name in field_names(type(value)) or ()}
+    return type(value)(**{**kept, **changes})
 
 
 class Choosing(Book, Generic[P]):

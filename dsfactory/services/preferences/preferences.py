@@ -38,7 +38,8 @@ AREAS = (
 class UserPreferenceManager(Choosing[P], History, Agenda, Bulks):
     """Preferences, aliases, history and scheduled commands of users, in one state store.
 
-    *schema* is a dataclass whose every field has a default: the preferences. Users and scopes are
+    *schema* is a dataclass, Struct, attrs or pydantic class whose every field has a default: the
+    preferences. Users and scopes are
     texts of 1 to 128 characters. Threads and processes share it; what a call has written is on
     disk when it returns. Bad input raises PreferenceError with field, type and rule in its facts;
     nothing is written then.
