@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from dsfactory.cli import pages
+from dsfactory.cli.opening import required_record
 from dsfactory.cli.units import shown_age, shown_bytes, shown_count, shown_duration, shown_moment
 from dsfactory.clock import SystemClock
 from dsfactory.model import Backup
@@ -19,6 +20,18 @@ from dsfactory.model import Backup
 if TYPE_CHECKING:
     from dsfactory.backup.restoring import RestoreReport
     from dsfactory.factory import DataStoreFactory
+
+
+def backups_of(factory: DataStoreFactory, name: str | None) -> list[Backup]:
+    """Return the backups of a store, which need not be registered any more, or of all.
+
+    Raises StoreAbsentError for a name that neither a store nor a backup has: a mistyped one must
+    not look like a store without backups.
+    """
+    found = factory.backups(name)
+    if name is not None and not found:
+        required_record(factory, name)
+    return found
 
 
 def backup_table(backups: Sequence[Backup]) -> Table:
@@ -41,7 +54,7 @@ def shown_stretches(factory: DataStoreFactory, name: str | None) -> Iterator[str
     """Yield a line for each stretch of time to which a store can be restored with --at."""
     from dsfactory.backup.moments.stretches import shown_moment as exact
 
-    names = {backup.store for backup in factory.backups(name)}
+    names = {backup.store for backup in backups_of(factory, name)}
     for each in sorted(names):
         for begin, end in factory.restorable(each):
             yield f"{each}: any moment from {exact(begin)} to {exact(end)}"

@@ -199,3 +199,24 @@ def test_completion_answers(root, tmp_path):
     assert "--reveal" in completed(root, "dsfactory get --r", 2)
     assert completed(tmp_path / "typo", "dsfactory get s", 2) == []
     assert not (tmp_path / "typo").exists()
+
+
+# -- names of stores that there are not
+
+
+@pytest.mark.parametrize("words", [("backup", "list"), ("backup", "verify"), ("restore", "--list")])
+def test_backups_of_a_mistyped_store(run, root, words):
+    """A name that neither a store nor a backup has is an error, not "0 backups"."""
+    ran = run(*words, "sesions", "--root", root)
+    assert ran.exit_code == 4
+    assert "sesions" in ran.stderr
+    assert run(*words, "sessions", "--root", root).exit_code == 0
+
+
+def test_backups_of_a_store_that_is_gone(run, root):
+    """The backups of a store that is registered no more are listed and verified all the same."""
+    with opened(root) as factory:
+        factory.backup("sessions")
+        factory.unregister_store("sessions")
+    for words in (("backup", "list"), ("backup", "verify"), ("restore", "--list")):
+        assert run(*words, "sessions", "--root", root).exit_code == 0

@@ -13,6 +13,7 @@ import click
 from dsfactory.cli import pages
 from dsfactory.cli.backups import (
     backup_table,
+    backups_of,
     moment_of,
     restored_facts,
     shown_stretches,
@@ -110,7 +111,7 @@ def _require_force(factory: DataStoreFactory, name: str | None, *, force: bool) 
 
 
 def _list(factory: DataStoreFactory, name: str | None, *, as_json: bool) -> None:
-    backups = factory.backups(name)
+    backups = backups_of(factory, name)
     if as_json:
         stretches = {each: factory.restorable(each) for each in {b.store for b in backups}}
         pages.print_json({"backups": backups, "restorable": stretches})

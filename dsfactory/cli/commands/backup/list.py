@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from dsfactory.cli import pages
-from dsfactory.cli.backups import backup_table
+from dsfactory.cli.backups import backup_table, backups_of
 from dsfactory.cli.opening import existing_factory, json_option, root_option
 from dsfactory.cli.units import counted, shown_bytes
 
@@ -27,7 +27,7 @@ def command(*, name: str | None, sets: bool, root: Path | None, as_json: bool) -
         if sets:
             _list_sets(factory.backup_sets(), as_json=as_json)
             return
-        backups = factory.backups(name)
+        backups = backups_of(factory, name)
     if as_json:
         pages.print_json({"backups": backups})
         return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dsfactory.cli import pages
+from dsfactory.cli.backups import backups_of
 from dsfactory.cli.opening import existing_factory, json_option, root_option
 from dsfactory.cli.units import counted, shown_duration
 from dsfactory.errors import BackupDamagedError
@@ -55,6 +56,8 @@ def command(
     if sum((bool(names), everything, backup is not None)) != 1:
         raise click.UsageError("Give the names of stores, --backup ID, or --all.")
     with existing_factory(root) as factory:
+        for name in names:
+            backups_of(factory, name)
         reports = [
             report
             for name in names or (None,)
