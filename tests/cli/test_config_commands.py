@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 
 import dsfactory as ds
-from dsfactory.services.configuration import ApplicationSettings, ConfigurationManager
+from dsfactory.services.configuration import (
+    AccountSettings,
+    ApplicationSettings,
+    ConfigurationManager,
+    Secret,
+)
 
 SCHEMA = "dsfactory.services.configuration:ApplicationSettings"
 WORD = "very-secret-word"
@@ -79,6 +87,16 @@ def test_set(run, root, monkeypatch):
     told = [before[name] for name in ("path", "old", "new", "reason", "source", "change")]
     assert told == ["$.server.port", 8080, 99, "taken", "command", "update"]
     assert run("config", "get", "app", "server.port", "--root", root).stdout == "99\n"
+
+
+def test_set_from_standard_input(run, root, monkeypatch):
+    """A secret need not stand on the command line; what is no UTF-8 is refused."""
+    options = ("--schema", SCHEMA, "--root", root)
+    for content, code in ((b"from-a-pipe\n", 0), (b"\xff", 14)):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+        assert run("config", "set", "app", "account.token", *options).exit_code == code
+    shown = run("config", "get", "app", "account.token", "--reveal", "--root", root)
+    assert shown.stdout == '"from-a-pipe"\n'
 
 
 def test_rollback(run, root):
@@ -176,3 +194,46 @@ def test_looking_leaves_no_trace(run, root):
             assert run("config", command[0], name, *command[1:], "--root", root).exit_code == 0
     with ds.DataStoreFactory(root, maintenance="manual") as factory:
         assert factory.get_registered_stores() == before
+
+
+@dataclass
+class Pinned:
+    """Settings with a secret whose name does not say so."""
+
+    pin: Annotated[str, Secret()] = WORD
+    codes: dict[str, Annotated[str, Secret()]] = field(default_factory=lambda: {"a": WORD})
+    named: dict[str, AccountSettings] = field(default_factory=dict)
+    name: str = "x"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("get", "pinned", "document"),
+        ("scan", "pinned"),
+        ("history", "pinned", "--values"),
+        ("diff", "pinned", "1", "2", "--values"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["people", "programs"])
+def test_commands_of_entries_mask_too(run, tmp_path, arguments, form):
+    """What a schema says is secret is masked by commands that know nothing of configurations."""
+    where = tmp_path / "pinned"
+    with ds.DataStoreFactory(where, maintenance="manual") as factory:
+        manager = ConfigurationManager(factory, Pinned, name="pinned", env_prefix="P", environ={})
+        odd = {key: AccountSettings("u", WORD) for key in ("a.b", 'c"', "")}
+        manager.update({"pin": f"2 {WORD}", "codes": {"b": WORD}, "named": odd, "name": "y"})
+    ran = run(*arguments, *form, "--root", where)
+    assert (ran.exit_code, WORD in ran.stdout) == (0, False)
+    assert "(masked)" in ran.stdout
+    assert WORD in run(*arguments, *form, "--reveal", "--root", where).stdout
+
+
+def test_masked_document_is_not_set(run, tmp_path):
+    """What get printed with its secrets masked is refused by set."""
+    where = tmp_path / "pinned"
+    with ds.DataStoreFactory(where, maintenance="manual") as factory:
+        ConfigurationManager(factory, Pinned, name="pinned")
+    shown = run("get", "pinned", "document", "--root", where).stdout
+    assert run("set", "pinned", "document", shown, "--unchecked", "--root", where).exit_code == 2

@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from dsfactory.cli import pages
-from dsfactory.cli.entries import masks
 from dsfactory.cli.entries import values as value_forms
 from dsfactory.cli.entries.keys import KEY, shown
-from dsfactory.cli.entries.opening import looking_at, reveal_option, store_argument, versioned
+from dsfactory.cli.entries.masks import Masks
+from dsfactory.cli.entries.opening import reveal_option, showing, store_argument, versioned
 from dsfactory.cli.opening import json_option, root_option
 from dsfactory.model import Key
 from dsfactory.stores import DOCUMENT, Difference
@@ -43,9 +43,9 @@ def command(
     A path a line, such as $.servers[2].port. Exits with 4 when there is no such version; `dsfactory
     history` lists them.
     """
-    with looking_at(root, name) as store:
+    with showing(root, name, reveal=reveal) as (store, masks):
         found = versioned(store).diff(old, new, key)
-    rows = [_object(one, key=key, values=values, reveal=reveal) for one in found]
+    rows = [_object(one, masks, key=key, values=values) for one in found]
     if as_json:
         which = {"key": shown(key), "old": old, "new": new}
         pages.print_json({"store": name, **which, "differences": rows})
@@ -57,11 +57,10 @@ def command(
     pages.console().print(listing if rows else "no difference")
 
 
-def _object(one: Difference, *, key: Key, values: bool, reveal: bool) -> dict[str, Any]:
+def _object(one: Difference, masks: Masks | None, *, key: Key, values: bool) -> dict[str, Any]:
     made: dict[str, Any] = {"path": one.path, "change": one.change}
     if values:
         for name, value in (("old", one.old), ("new", one.new)):
             found = value_forms.as_json(value)
-            hidden = masks.masked_under(key, masks.masked_at(one.path, found))
-            made[name] = found if reveal else hidden
+            made[name] = found if masks is None else masks.at(key, one.path, found)
     return made

@@ -10,9 +10,10 @@ from typing import Any
 import click
 
 from dsfactory.cli import pages
-from dsfactory.cli.entries import masks, values
+from dsfactory.cli.entries import values
 from dsfactory.cli.entries.keys import KEY, shown
-from dsfactory.cli.entries.opening import looking_at, reveal_option, store_argument
+from dsfactory.cli.entries.masks import Masks
+from dsfactory.cli.entries.opening import reveal_option, showing, store_argument
 from dsfactory.cli.opening import json_option, root_option
 from dsfactory.errors import UsageError
 from dsfactory.model import Entry, Key
@@ -37,33 +38,31 @@ def command(
     """
     if raw and as_json:
         raise click.UsageError("Give --raw or --json.")
-    with looking_at(root, name) as store:
+    with showing(root, name, reveal=reveal) as (store, masks):
         entry = store.entry(key)
         if entry is None:
             raise absent(key, name)
     if raw:
         _print_raw(entry.value)
     elif as_json:
-        pages.print_json({"store": name, **as_object(entry, reveal=reveal)})
+        pages.print_json({"store": name, **as_object(entry, masks)})
     else:
         click.echo(
-            json.dumps(
-                shown_value(entry.key, entry.value, reveal=reveal), indent=2, ensure_ascii=False
-            )
+            json.dumps(shown_value(entry.key, entry.value, masks), indent=2, ensure_ascii=False)
         )
 
 
-def shown_value(key: Key, value: Any, *, reveal: bool) -> Any:
-    """Return the *value* of *key* for JSON, its secrets masked unless *reveal*."""
+def shown_value(key: Key, value: Any, masks: Masks | None) -> Any:
+    """Return the *value* of *key* for JSON, its secrets hidden by *masks*, if there are any."""
     found = values.as_json(value)
-    return found if reveal else masks.masked_under(key, found)
+    return found if masks is None else masks.under(key, found)
 
 
-def as_object(entry: Entry[Any], *, reveal: bool) -> dict[str, Any]:
+def as_object(entry: Entry[Any], masks: Masks | None) -> dict[str, Any]:
     """Return *entry* for JSON."""
     return {
         "key": shown(entry.key),
-        "value": shown_value(entry.key, entry.value, reveal=reveal),
+        "value": shown_value(entry.key, entry.value, masks),
         "version": entry.version,
         "created_at": entry.created_at,
         "updated_at": entry.updated_at,

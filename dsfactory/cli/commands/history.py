@@ -13,7 +13,8 @@ import click
 from dsfactory.cli import pages
 from dsfactory.cli.commands.get import shown_value
 from dsfactory.cli.entries.keys import KEY, shown
-from dsfactory.cli.entries.opening import looking_at, reveal_option, store_argument, versioned
+from dsfactory.cli.entries.masks import Masks
+from dsfactory.cli.entries.opening import reveal_option, showing, store_argument, versioned
 from dsfactory.cli.opening import json_option, root_option
 from dsfactory.cli.units import NOTHING, shown_moment
 from dsfactory.model import Key, Version
@@ -43,24 +44,24 @@ def command(
     Without KEY those of the document that save() keeps. Values are shown with --values only;
     fields with the name of a secret stay masked without --reveal.
     """
-    with looking_at(root, name) as store:
+    with showing(root, name, reveal=reveal) as (store, masks):
         found = versioned(store).history(key, limit=limit)
     if as_json:
-        listed = [_object(version, values=values, reveal=reveal) for version in found]
+        listed = [_object(version, masks, values=values) for version in found]
         pages.print_json({"store": name, "key": shown(key), "versions": listed})
     else:
-        _print(found, values=values, reveal=reveal)
+        _print(found, masks, values=values)
 
 
-def _object(version: Version[Any], *, values: bool, reveal: bool) -> dict[str, Any]:
+def _object(version: Version[Any], masks: Masks | None, *, values: bool) -> dict[str, Any]:
     made = {**asdict(version), "key": shown(version.key)}
     del made["value"]
     if values:
-        made["value"] = shown_value(version.key, version.value, reveal=reveal)
+        made["value"] = shown_value(version.key, version.value, masks)
     return made
 
 
-def _print(versions: Sequence[Version[Any]], *, values: bool, reveal: bool) -> None:
+def _print(versions: Sequence[Version[Any]], masks: Masks | None, *, values: bool) -> None:
     columns = ["Version", "Change", "When", "Who", "Why", *(["Value"] if values else [])]
     listing = pages.table(*columns, numbers=["Version"])
     for version in versions:
@@ -68,9 +69,7 @@ def _print(versions: Sequence[Version[Any]], *, values: bool, reveal: bool) -> N
         row += [version.who or "another program", version.why or NOTHING]
         if values:
             row.append(
-                json.dumps(
-                    shown_value(version.key, version.value, reveal=reveal), ensure_ascii=False
-                )
+                json.dumps(shown_value(version.key, version.value, masks), ensure_ascii=False)
             )
         listing.add_row(*row)
     pages.console().print(listing)

@@ -10,7 +10,7 @@ import click
 from dsfactory.cli import pages
 from dsfactory.cli.commands.get import as_object, shown_value
 from dsfactory.cli.entries.keys import shown
-from dsfactory.cli.entries.opening import looking_at, reveal_option, store_argument
+from dsfactory.cli.entries.opening import reveal_option, showing, store_argument
 from dsfactory.cli.entries.ranges import Range, range_options, say_more
 from dsfactory.cli.opening import json_option, root_option
 
@@ -27,16 +27,16 @@ def command(*, name: str, span: Range, reveal: bool, root: Path | None, as_json:
     Of one moment. Fields with the name of a secret are masked without --reveal. To take entries
     elsewhere, use `dsfactory export`.
     """
-    with looking_at(root, name) as store:
+    with showing(root, name, reveal=reveal) as (store, masks):
         entries, following = span.page(store)
     if as_json:
-        listed = [as_object(entry, reveal=reveal) for entry in entries]
+        listed = [as_object(entry, masks) for entry in entries]
         more = None if following is None else shown(following)
         pages.print_json({"store": name, "entries": listed, "next": more})
         return
     listing = pages.table("Key", "Value")
     for entry in entries:
-        value = shown_value(entry.key, entry.value, reveal=reveal)
+        value = shown_value(entry.key, entry.value, masks)
         listing.add_row(shown(entry.key), json.dumps(value, ensure_ascii=False))
     pages.console().print(listing)
     say_more(following)

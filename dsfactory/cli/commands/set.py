@@ -53,7 +53,7 @@ def command(  # noqa: PLR0913 -- a parameter an option
     --unchecked. Exits with 3 when the value is refused, with 5 when --if-version does not hold.
     """
     new = _given(value, text=text)
-    masks.refuse_mask(key, new, "The value")
+    masks.refuse_mask(new, "The value")
     with writing_to(root, name, schema, unchecked=unchecked) as store:
         signed = versioned(store).signed(who, why) if who or why else contextlib.nullcontext()
         with signed:

@@ -131,7 +131,7 @@ def _entry(said: dict[str, Any], number: int, now: int, default_ttl: int | None)
     try:
         key = key_of(said["key"]) if isinstance(said["key"], str) else None
         value = values.from_json(said["value"])
-        masks.refuse_mask(key, value, "It")
+        masks.refuse_mask(value, "It")
         expires_at = _expiry(said, now, default_ttl)
     except DataStoreError as error:
         error.message = f"Line {number}: {error.message}"

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
-from dsfactory.errors import UsageError
+from dsfactory.errors import ConfigurationError, UsageError
+from dsfactory.stores import DOCUMENT
 
 MASK = "(masked)"
+
+CONFIGURED = (DOCUMENT, "sources")
+"""The keys under which a configuration's store has settings."""
 
 _SECRET = re.compile(
     r"pass(word|wd|phrase|code)?s?|pwd|secrets?|tokens?|credentials?|auth(orization)?|cookies?|"
@@ -39,33 +44,54 @@ def masked(value: Any) -> Any:
     return value
 
 
-def masked_at(path: str, value: Any) -> Any:
-    """Return *value*, found at *path* (``$.db.password``), masked."""
-    names = re.findall(r"[^.\[\]$]+", path)
-    return MASK if value is not None and any(map(is_secret, names)) else masked(value)
+class Masks(NamedTuple):
+    """What hides the secrets of one store: their names, and what a configuration's schema says."""
+
+    patterns: Sequence[tuple[str, ...]]
+    """Where the schema of a configuration has secrets; empty for every other store."""
+
+    def under(self, key: object, value: Any) -> Any:
+        """Return *value* masked: whole, when its key has the name of a secret."""
+        return self.at(key, "$", value)
+
+    def at(self, key: object, path: str, value: Any) -> Any:
+        """Return *value*, found at *path* (``$.db.password``) under *key*, masked."""
+        names = re.findall(r"[^.\[\]$]+", path)
+        if value is not None and any(map(is_secret, (key, *names))):
+            return MASK
+        return masked(self._declared(path, value) if key in CONFIGURED else value)
+
+    def _declared(self, path: str, value: Any) -> Any:
+        if not self.patterns or value is None:
+            return value
+        from dsfactory.services.configuration import paths, secret
+
+        try:
+            steps = paths.steps_of(path)
+        except ConfigurationError:  # an odd key of a dict, which a difference does not quote
+            return MASK
+        # Nor does it say where a key with a dot in it ends: below such a dict all is masked.
+        wild = (
+            pattern[: pattern.index(secret.ANY)]
+            for pattern in self.patterns
+            if secret.ANY in pattern
+        )
+        if steps and any(steps[: len(above)] == above for above in wild):
+            return MASK
+        return secret.masked_at(value, steps, self.patterns, MASK)
 
 
-def masked_under(key: object, value: Any) -> Any:
-    """Return *value* masked: whole, when its key has the name of a secret."""
-    return MASK if is_secret(key) and value is not None else masked(value)
-
-
-def refuse_mask(key: object, value: Any, what: str) -> None:
-    """Refuse to write the mask where a secret was: what get printed was given to set."""
-    if is_secret(key) and value == MASK:
-        raise _refusal(what)
+def refuse_mask(value: Any, what: str) -> None:
+    """Refuse to write the mask: what get printed, in the place of a secret, was given to set."""
     inside: list[Any] = [value]
     while inside:
         item = inside.pop()
+        if item == MASK:
+            raise UsageError(
+                f"{what} holds {MASK} in the place of a secret. Read it with --reveal; nothing was "
+                "written."
+            )
         if isinstance(item, dict):
-            if any(is_secret(name) and held == MASK for name, held in item.items()):
-                raise _refusal(what)
             inside += item.values()
         elif isinstance(item, list):
             inside += item
-
-
-def _refusal(what: str) -> UsageError:
-    return UsageError(
-        f"{what} holds {MASK} in the place of a secret. Read it with --reveal; nothing was written."
-    )

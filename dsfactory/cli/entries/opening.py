@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import importlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from dsfactory.cli.entries.masks import Masks
 from dsfactory.cli.opening import existing_factory, required_record
 from dsfactory.errors import DataStoreError, FeatureError, OptionError, UsageError
 from dsfactory.factory import DataStoreFactory
-from dsfactory.model import StoreRecord
+from dsfactory.model import Kind, StoreRecord
 from dsfactory.stores import DataStore
 from dsfactory.stores.versions import VersionedStore
 
@@ -28,6 +29,26 @@ def looking_at(root: Path | None, name: str) -> Iterator[DataStore[Any]]:
         required_record(factory, name)
         with factory.look(name) as store:
             yield store
+
+
+@contextlib.contextmanager
+def showing(
+    root: Path | None, name: str, *, reveal: bool
+) -> Iterator[tuple[DataStore[Any], Masks | None]]:
+    """As looking_at(), and with what hides its secrets; None with *reveal*."""
+    with existing_factory(root) as factory:
+        record = required_record(factory, name)
+        masks = None if reveal else Masks(_secrets_of(factory, record))
+        with factory.look(name) as store:
+            yield store, masks
+
+
+def _secrets_of(factory: DataStoreFactory, record: StoreRecord) -> Sequence[tuple[str, ...]]:
+    if record.kind is not Kind.CONFIG:
+        return ()
+    from dsfactory.services.configuration.saved import noted_secrets
+
+    return noted_secrets(factory, record.name)
 
 
 @contextlib.contextmanager

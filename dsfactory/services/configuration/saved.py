@@ -16,7 +16,7 @@ from dsfactory.services.configuration import formats, paths
 from dsfactory.services.configuration.records import AuditEntry, SavedVersion
 from dsfactory.services.configuration.secret import BELOW, Pattern, masked, masked_at
 from dsfactory.services.configuration.trail import SECRETS, Trail, described
-from dsfactory.stores import ConfigStore, CustomStore, DataStore, Difference
+from dsfactory.stores import ConfigStore, CustomStore, Difference
 
 T = TypeVar("T")
 
@@ -31,6 +31,26 @@ def audit_name(name: str) -> str:
 def audit_store(factory: DataStoreFactory, name: str) -> CustomStore[Any]:
     """Return the store that keeps the audit of the configuration *name*, made when it is new."""
     return factory.create_custom_store(audit_name(name), features={"compression"})
+
+
+@contextlib.contextmanager
+def _audit_looked_at(factory: DataStoreFactory, name: str) -> Iterator[CustomStore[Any] | None]:
+    if factory.get_registered_store(audit_name(name)) is None:
+        yield None
+        return
+    with factory.look(audit_name(name)) as store:
+        yield store if isinstance(store, CustomStore) else None
+
+
+def _noted(audit: CustomStore[Any] | None) -> list[Pattern] | None:
+    known = None if audit is None else audit.get(SECRETS)
+    return None if known is None else [tuple(pattern) for pattern in known]
+
+
+def noted_secrets(factory: DataStoreFactory, name: str) -> Sequence[Pattern]:
+    """Return where the secrets of the configuration *name* are; empty when nobody noted any."""
+    with _audit_looked_at(factory, name) as audit:
+        return _noted(audit) or ()
 
 
 class SavedConfiguration(Generic[T]):
@@ -59,13 +79,9 @@ class SavedConfiguration(Generic[T]):
                     "store.",
                     store=name,
                 )
-            audit: DataStore[Any] | None = None
-            if factory.get_registered_store(audit_name(name)) is not None:
-                audit = lent.enter_context(factory.look(audit_name(name)))
-            kept = audit if isinstance(audit, CustomStore) else None
-            known = None if kept is None else kept.get(SECRETS)
-            patterns = ALL_SECRET if known is None else [tuple(pattern) for pattern in known]
-            yield SavedConfiguration(store, kept, patterns)
+            audit = lent.enter_context(_audit_looked_at(factory, name))
+            patterns = _noted(audit)
+            yield SavedConfiguration(store, audit, ALL_SECRET if patterns is None else patterns)
 
     @property
     def name(self) -> str:

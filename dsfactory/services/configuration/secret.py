@@ -67,27 +67,29 @@ def _deeper(step: str, patterns: Iterator[Pattern]) -> Iterator[Pattern]:
     return ((step, *pattern) for pattern in patterns)
 
 
-def masked(plain: Any, patterns: Sequence[Pattern]) -> Any:
-    """Return *plain* with every secret replaced by the mask; None stays, it says "not set"."""
+def masked(plain: Any, patterns: Sequence[Pattern], mask: str = MASK) -> Any:
+    """Return *plain* with every secret replaced by *mask*; None stays, it says "not set"."""
     if plain is None or not patterns:
         return plain
     if any(pattern[:1] in ((), (BELOW,)) for pattern in patterns):
-        return MASK
+        return mask
     if isinstance(plain, dict):
-        return {name: masked(item, _under(name, patterns)) for name, item in plain.items()}
+        return {name: masked(item, _under(name, patterns), mask) for name, item in plain.items()}
     if isinstance(plain, list):
         inside = _under(ANY, patterns)
-        return [masked(item, inside) for item in plain]
+        return [masked(item, inside, mask) for item in plain]
     return plain
 
 
-def masked_at(plain: Any, steps: Sequence[object], patterns: Sequence[Pattern]) -> Any:
+def masked_at(
+    plain: Any, steps: Sequence[object], patterns: Sequence[Pattern], mask: str = MASK
+) -> Any:
     """Return *plain*, which stands at *steps*, without its secrets."""
     for step in steps:
         if any(pattern[:1] in ((), (BELOW,)) for pattern in patterns):
             break
         patterns = _under(str(step) if isinstance(step, str) else ANY, patterns)
-    return masked(plain, patterns)
+    return masked(plain, patterns, mask)
 
 
 def unmasked(plain: Any, current: Any, patterns: Sequence[Pattern]) -> Any:

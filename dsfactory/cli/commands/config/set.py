@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ from dsfactory.cli.opening import json_option, root_option
 @click.command("set")
 @click.argument("name")
 @click.argument("path")
-@click.argument("value")
+@click.argument("value", default="-")
 @changing_options
 @root_option
 @json_option
@@ -31,9 +32,14 @@ def command(
     """Change one setting.
 
     VALUE is a number, true or false, null, text, or JSON for lists and sections, as the
-    schema asks for. It is saved as a new version.
+    schema asks for. It is saved as a new version. Without VALUE, or with "-", it is read from
+    standard input: other users of the machine see what stands on a command line.
     """
     with managed(root, name, schema) as manager:
-        given = manager.spelt(path, value)
+        given = manager.spelt(path, _read() if value == "-" else value)
         version = manager.update(path, given, who=who, reason=why, source="command")
     print_version(name, version, as_json=as_json)
+
+
+def _read() -> str:
+    return sys.stdin.buffer.read().decode(errors="surrogateescape").removesuffix("\n")
