@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,6 +11,7 @@ import click
 from dsfactory.cli.opening import required_record
 from dsfactory.factory import DataStoreFactory
 from dsfactory.services import RateLimiter
+from dsfactory.services.limits import SavedLimits
 
 if TYPE_CHECKING:
     from dsfactory.services.limits import Limits
@@ -28,6 +30,14 @@ def existing_limiter(factory: DataStoreFactory, name: str) -> RateLimiter:
     """Return the limiter of the store *name*; AbsentError when there is no such store."""
     required_record(factory, name)
     return RateLimiter(factory, name=name)
+
+
+@contextlib.contextmanager
+def saved_limits(factory: DataStoreFactory, name: str) -> Iterator[SavedLimits]:
+    """Lend the limiter of the store *name* for looking, which leaves no trace."""
+    required_record(factory, name)
+    with SavedLimits.looked_at(factory, name) as limits:
+        yield limits
 
 
 def limit_facts(limits: Limits) -> Iterator[tuple[str, str]]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import wraps
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from dsfactory.cli.opening import required_record
+from dsfactory.cli.opening import existing_factory, required_record
 from dsfactory.clock import SystemClock
 from dsfactory.durations import duration_ms
 from dsfactory.errors import FeatureError, OptionError
@@ -37,11 +39,24 @@ FORMATS = ("prometheus", "openmetrics", "csv", "jsonl", "arrow", "parquet")
 
 def metrics_store(factory: DataStoreFactory, name: str) -> MetricsStore[Any]:
     """Return the metrics store *name*; FeatureError when it is of another kind."""
-    record = required_record(factory, name)
-    store: DataStore[Any] = factory.get_store(name)
+    required_record(factory, name)
+    return _of_metrics(factory.get_store(name))
+
+
+@contextlib.contextmanager
+def looking_at_metrics(root: Path | None, name: str) -> Iterator[MetricsStore[Any]]:
+    """Lend the metrics store *name* for reading, which leaves no trace."""
+    with existing_factory(root) as factory:
+        required_record(factory, name)
+        with factory.look(name) as store:
+            yield _of_metrics(store)
+
+
+def _of_metrics(store: DataStore[Any]) -> MetricsStore[Any]:
     if not isinstance(store, MetricsStore):
         raise FeatureError(
-            f"{name} is a {record.kind} store; only metrics stores hold series.", store=name
+            f"{store.name} is a {store.kind} store; only metrics stores hold series.",
+            store=store.name,
         )
     return store
 

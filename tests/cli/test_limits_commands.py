@@ -86,3 +86,12 @@ def test_limits_mistakes(
     shown = run("limits", "show", "--json", "--root", limited).json
     assert shown["limits"]["per_day"] == 1000
     assert len(shown["keys"]) == 1
+
+
+def test_show_leaves_no_trace(run: Run, limited: Path) -> None:
+    """Showing limits notes no time of use."""
+    with ds.DataStoreFactory(limited, maintenance="manual") as factory:
+        before = factory.get_registered_stores()
+    assert run("limits", "show", "--root", limited).exit_code == 0
+    with ds.DataStoreFactory(limited, maintenance="manual") as factory:
+        assert factory.get_registered_stores() == before

@@ -175,3 +175,13 @@ def test_moments_refused(text):
     """What says no time is refused."""
     with pytest.raises(OptionError):
         series.moment(text, NOW)
+
+
+def test_looking_leaves_no_trace(run, root):
+    """Listing, asking and exporting note no time of use."""
+    with ds.DataStoreFactory(root, maintenance="manual") as factory:
+        before = factory.get_registered_stores()
+    for words in (("ls", "m"), ("query", "m", "cpu"), ("export", "m")):
+        assert run("metrics", *words, "--root", root).exit_code == 0
+    with ds.DataStoreFactory(root, maintenance="manual") as factory:
+        assert factory.get_registered_stores() == before

@@ -11,7 +11,7 @@ import pytest
 
 import dsfactory as ds
 from dsfactory.services import RateLimiter
-from dsfactory.services.limits import Limits
+from dsfactory.services.limits import Limits, SavedLimits
 from dsfactory.services.limits.rules import LIFE_MS
 
 MINUTE = 60_000
@@ -405,3 +405,18 @@ def test_several_keys_are_no_text(factory: ds.DataStoreFactory, keys: Any) -> No
     with pytest.raises(ds.KeyTypeError, match="Several keys"):
         limiter.check_and_increment_all(keys)
     assert limiter.keys() == []
+
+
+def test_looking_at_saved_limits(factory: ds.DataStoreFactory) -> None:
+    """Who looks sees what the limiter sees, takes nothing, and needs a limiter's store."""
+    limiter = RateLimiter(factory, per_minute=10)
+    limiter.update_configuration(key="b", per_minute=5)
+    limiter.check_and_increment("a", 4)
+    with SavedLimits.looked_at(factory) as saved:
+        assert (saved.keys(), saved.keys_with_own_limits()) == (["a"], ["b"])
+        assert saved.status("a") == limiter.status("a")
+        assert saved.peek("a", 5).allowed
+        assert saved.limits("b").per_minute == 5
+    factory.create_state_store("other")
+    with pytest.raises(ds.OptionError, match="other"), SavedLimits.looked_at(factory, "other"):
+        pass

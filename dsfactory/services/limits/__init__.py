@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dsfactory.services.limits.deciding import Decision
-from dsfactory.services.limits.limiter import KeyStatus, RateLimiter, WindowStatus
+from dsfactory.services.limits.limiter import RateLimiter
+from dsfactory.services.limits.looking import KeyStatus, SavedLimits, WindowStatus
 from dsfactory.services.limits.rules import Limits
 
-__all__ = ["Decision", "KeyStatus", "Limits", "RateLimiter", "WindowStatus"]
+__all__ = ["Decision", "KeyStatus", "Limits", "RateLimiter", "SavedLimits", "WindowStatus"]

@@ -11,7 +11,7 @@ from dsfactory.errors import OptionError, ServiceError
 from dsfactory.services.limits.rules import Limits, Rule
 
 if TYPE_CHECKING:
-    from dsfactory.stores import StateStore
+    from dsfactory.stores import DataStore
 
 STAMP = "configuration.stamp"
 """The key of a text that every change makes anew: all that a decision has to read."""
@@ -45,14 +45,14 @@ class Known(NamedTuple):
 class Configured:
     """The limits, read again when somebody changed them."""
 
-    def __init__(self, store: StateStore[Any], given: Mapping[str, Any]) -> None:
+    def __init__(self, store: DataStore[Any], given: Mapping[str, Any] | None = None) -> None:
         """Take the stored limits, or *given* ones when there are none or these are others.
 
         What was changed at run time outlives a restart, until the program's own arguments change.
         """
         self._store = store
         self._known: Known | None = None
-        if any(given[name] is not None for name in _LIMITS):
+        if given is not None and any(given[name] is not None for name in _LIMITS):
             self._take(given)
         self.current()
 

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dsfactory.checks import checked_count
 from dsfactory.clock import pause, ticks_ns
 from dsfactory.durations import Duration, duration_ms
-from dsfactory.errors import KeyTypeError, LimitExceededError, OptionError
-from dsfactory.model import Kind
-from dsfactory.services.limits.algorithms import BY_NAME
+from dsfactory.errors import KeyTypeError, LimitExceededError
 from dsfactory.services.limits.configured import Configured
-from dsfactory.services.limits.deciding import NOBODY, Decision, State, decide, left, standing
+from dsfactory.services.limits.deciding import NOBODY, Decision, State, decide
 from dsfactory.services.limits.gate import Gate
-from dsfactory.services.limits.rules import BUCKETS, LARGEST, LIFE_MS, Limits, Rule
+from dsfactory.services.limits.looking import PREFIX, SavedLimits, check, require_limits
+from dsfactory.services.limits.rules import LIFE_MS, Limits
 
 if TYPE_CHECKING:
     from dsfactory.factory import DataStoreFactory
     from dsfactory.stores import StateStore
-
-PREFIX = "used:"
-"""Keys of the store under which counts are kept: the prefix and the limiter's key."""
 
 REFUSED_KEPT = 1024
 """Keys of which this process remembers that they were refused last."""
@@ -32,29 +26,7 @@ LONGEST_NAP_MS = 1000
 """How long a wait sleeps before it looks again: limits may be raised or reset meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
-class WindowStatus:
-    """One limit of a key, as it stands."""
-
-    limit: int
-    """Permits a period, the safety margin taken off; of a burst: permits at once."""
-    used: int
-    remaining: int
-    resets_in_ms: int
-    """When all of it will be there again if nobody takes anything."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyStatus:
-    """Where a key stands."""
-
-    key: str
-    limits: Limits
-    windows: dict[str, WindowStatus]
-    """By window: minute, hour, day, burst."""
-
-
-class RateLimiter:
+class RateLimiter(SavedLimits):
     """Quotas that outlive restarts and kill -9, shared by all threads and processes of the host.
 
     Each key has its own counts under the same limits, unless it was given others. One decision is
@@ -96,15 +68,9 @@ class RateLimiter:
         known = factory.get_registered_store(name)
         if known is None or any(limit is not None for limit in (per_minute, per_hour, per_day)):
             Limits(**given)  # type: ignore[arg-type]  # refused before there is a file
-        self._clock = factory.clock
-        self._store = _opened(factory, name, synchronous, new=known is None)
-        self._configured = Configured(self._store, given)
+        store = _opened(factory, name, synchronous, new=known is None)
+        super().__init__(store, factory.clock, Configured(store, given))
         self._refused: dict[str, None] = {}
-
-    @property
-    def name(self) -> str:
-        """The name of the state store that keeps the counts."""
-        return self._store.name
 
     # -- deciding
 
@@ -115,7 +81,7 @@ class RateLimiter:
         retry_after_ms None. Raises OptionError for a cost below 1, KeyRefusedError for a key that
         is no text of 1 to 500 characters.
         """
-        _check(key, cost)
+        check(key, cost)
         if key in self._refused:
             # A refusal needs no lock: it was right at a moment of this call.
             decision, after = self._looked(key, cost)
@@ -137,7 +103,7 @@ class RateLimiter:
             raise KeyTypeError(f"Several keys are wanted, not {type(keys).__name__}.")
         chosen = list(dict.fromkeys(keys))
         for key in chosen:
-            _check(key, cost)
+            check(key, cost)
         with self._store.transaction():
             looked = {key: self._looked(key, cost) for key in chosen}
             allowed = all(decision.allowed for decision, _ in looked.values())
@@ -170,53 +136,6 @@ class RateLimiter:
             self._refused.clear()
         self._refused[key] = None
 
-    def _looked(self, key: str, cost: int) -> tuple[Decision, State | None]:
-        rules = self._configured.current().rules_of(key)
-        state = self._store.get(PREFIX + key, NOBODY)
-        return decide(rules, state, self._clock.now_ms(), cost)
-
-    # -- looking
-
-    def peek(self, key: str = "global", cost: int = 1) -> Decision:
-        """Return what check_and_increment() would say now, and take nothing.
-
-        ``remaining`` is what is there now.
-        """
-        _check(key, cost)
-        decision, _ = self._looked(key, cost)
-        if not decision.allowed:
-            return decision
-        return decision._replace(
-            remaining={name: n + cost for name, n in decision.remaining.items()}
-        )
-
-    def status(self, key: str = "global") -> KeyStatus:
-        """Return where *key* stands in each of its windows; one never asked for is unused."""
-        _check(key, 1)
-        known = self._configured.current()
-        rules = known.rules_of(key)
-        state = self._store.get(PREFIX + key, NOBODY)
-        at, _, memories = standing(rules, state, self._clock.now_ms())
-        free = left(rules, memories, at)
-        windows = {
-            rule.name: _status(rule, memory, at, free[rule.name])
-            for rule, memory in zip(rules, memories, strict=True)
-        }
-        return KeyStatus(key, known.limits_of(key), windows)
-
-    def keys(self) -> list[str]:
-        """Return the keys with counts, sorted; a key unused for 14 days is forgotten."""
-        return [str(key)[len(PREFIX) :] for key, _ in self._store.scan(prefix=PREFIX)]
-
-    def limits(self, key: str | None = None) -> Limits:
-        """Return the limits of *key*, or those of all keys without their own."""
-        known = self._configured.current()
-        return known.limits if key is None else known.limits_of(key)
-
-    def keys_with_own_limits(self) -> list[str]:
-        """Return the keys that update_configuration() gave limits of their own, sorted."""
-        return sorted(self._configured.current().own)
-
     # -- changing
 
     def reset(self, key: str | None = None) -> int:
@@ -225,7 +144,7 @@ class RateLimiter:
         Limits stay as they are.
         """
         if key is not None:
-            _check(key, 1)
+            check(key, 1)
             return int(self._store.delete(PREFIX + key))
         with self._store.transaction():
             return self._store.delete_many(PREFIX + key for key in self.keys())
@@ -239,12 +158,12 @@ class RateLimiter:
         changed then.
         """
         if key is not None:
-            _check(key, 1)
+            check(key, 1)
         return self._configured.change(key, changes)
 
     def remove_limits(self, key: str) -> bool:
         """Let *key* have the common limits again; return whether it had its own."""
-        _check(key, 1)
+        check(key, 1)
         return self._configured.forget(key)
 
     # -- around work
@@ -263,7 +182,7 @@ class RateLimiter:
         inside gives none back. With *timeout* they wait that long.
         """
         if not callable(key):
-            _check(key, cost)
+            check(key, cost)
         waiting_ms = None if timeout is None else duration_ms(timeout, "timeout")
         return Gate(self, key, cost, waiting_ms)
 
@@ -340,26 +259,5 @@ def _opened(
     elif synchronous is not None:
         options = {"synchronous": synchronous}
     store = factory.create_state_store(name, **options)
-    if store.kind is not Kind.STATE or store.options.ttl != LIFE_MS:
-        raise OptionError(
-            f"Store {name!r} is no rate limiter's. Choose another name.", option="name", store=name
-        )
+    require_limits(store)
     return store
-
-
-def _check(key: str, cost: int) -> None:
-    if not isinstance(key, str) or not 0 < len(key) <= 500:
-        raise KeyTypeError(
-            f"A rate limiter's key has to be text of 1 to 500 characters, not "
-            f"{type(key).__name__}{f' of {len(key)}' if isinstance(key, str) else ''}.",
-        )
-    # Not checked_count(): in most calls this comparison is all.
-    if type(cost) is not int or not 0 < cost <= LARGEST:
-        checked_count("cost", cost, minimum=1)
-        raise OptionError(f"Option cost is at most {LARGEST}.", option="cost")
-
-
-def _status(rule: Rule, memory: list[int], at: int, free: int) -> WindowStatus:
-    whole = rule.capacity if rule.algorithm in BUCKETS else rule.limit
-    resets = BY_NAME[rule.algorithm].wait_ms(rule, memory, at, whole) if free < whole else 0
-    return WindowStatus(whole, whole - free, free, resets)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from dsfactory.cli import pages
-from dsfactory.cli.limiters import existing_limiter, limit_facts, name_option
+from dsfactory.cli.limiters import limit_facts, name_option, saved_limits
 from dsfactory.cli.opening import existing_factory, json_option, root_option
 from dsfactory.cli.units import counted, shown_count, shown_duration
 from dsfactory.services.limits import KeyStatus
@@ -23,8 +23,7 @@ def command(*, keys: tuple[str, ...], name: str, root: Path | None, as_json: boo
 
     Without KEY every key that took something in the last 14 days. Takes no permit.
     """
-    with existing_factory(root) as factory:
-        limiter = existing_limiter(factory, name)
+    with existing_factory(root) as factory, saved_limits(factory, name) as limiter:
         limits, own = limiter.limits(), limiter.keys_with_own_limits()
         found = [limiter.status(key) for key in keys or limiter.keys()]
     if as_json:

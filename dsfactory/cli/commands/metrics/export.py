@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 
 from dsfactory.cli import pages
-from dsfactory.cli.opening import existing_factory, json_option, root_option
+from dsfactory.cli.opening import json_option, root_option
 from dsfactory.cli.series import (
     FORMATS,
     Interval,
     interval_options,
     label_option,
-    metrics_store,
+    looking_at_metrics,
     skip_option,
 )
 from dsfactory.cli.units import counted
@@ -49,8 +49,8 @@ def command(
     """
     if as_json and file is None:
         raise click.UsageError("--json says how many samples went to a FILE: name one.")
-    with existing_factory(root) as factory:
-        count = metrics_store(factory, store).export_samples(
+    with looking_at_metrics(root, store) as held:
+        count = held.export_samples(
             file or sys.stdout,
             format=form or (None if file else "prometheus"),
             names=names or None,

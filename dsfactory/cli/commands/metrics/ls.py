@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from dsfactory.cli import pages
-from dsfactory.cli.opening import existing_factory, json_option, root_option
-from dsfactory.cli.series import label_option, metrics_store
+from dsfactory.cli.opening import json_option, root_option
+from dsfactory.cli.series import label_option, looking_at_metrics
 from dsfactory.cli.units import counted, shown_count, shown_moment
 from dsfactory.model import SeriesRecord
 
@@ -27,8 +27,8 @@ def command(
 
     Their type and unit, how many samples are held, and from when to when.
     """
-    with existing_factory(root) as factory:
-        held = metrics_store(factory, store).list_series(names or None, where=labels)
+    with looking_at_metrics(root, store) as found:
+        held = found.list_series(names or None, where=labels)
     if as_json:
         pages.print_json({"series": held})
     else:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from dsfactory.cli import pages
-from dsfactory.cli.opening import existing_factory, json_option, root_option
+from dsfactory.cli.opening import json_option, root_option
 from dsfactory.cli.series import (
     HOUR_MS,
     Interval,
     interval_options,
     label_option,
-    metrics_store,
+    looking_at_metrics,
     skip_option,
 )
 from dsfactory.cli.units import NOTHING, shown_moment
@@ -65,8 +65,8 @@ def command(  # noqa: PLR0913 -- the options of a query
 
     end = interval.now if interval.end is None else interval.end
     start = end - HOUR_MS if interval.start is None else interval.start
-    with existing_factory(root) as factory:
-        results = metrics_store(factory, store).query_all(
+    with looking_at_metrics(root, store) as held:
+        results = held.query_all(
             metric,
             where=labels,
             start=start,
