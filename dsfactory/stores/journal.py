@@ -86,6 +86,8 @@ ONE_ROW = """
 SELECT seq, op, at, a, b, c, d, e, f, g, h, i, j, k FROM journal WHERE seq = ?1
 """
 
+MOMENT = "SELECT max(at) FROM journal WHERE seq <= ?1"
+
 DROP_TABLE = "DROP TABLE IF EXISTS journal"
 # A name cannot be bound; it is one of ours, or begins like them.
 DROP_TRIGGER = 'DROP TRIGGER IF EXISTS "{}"'
@@ -259,6 +261,12 @@ def row(reading: Reading, seq: int) -> Row | None:
     """Return one row of the journal."""
     rows = reading.rows(ONE_ROW, (seq,))
     return rows[0] if rows else None
+
+
+def moment(reading: Reading, seq: int) -> int:
+    """Return when the last commit was that ended at row *seq* or before; 0 when there is none."""
+    ((at,),) = reading.rows(MOMENT, (seq,))
+    return int(at or 0)
 
 
 def unshipped(reading: Reading) -> bool:

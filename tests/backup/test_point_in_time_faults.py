@@ -240,6 +240,36 @@ def test_dying_shipper(
     assert not means.ship().rows
 
 
+@pytest.mark.parametrize("forked", [False, True])
+def test_dying_sealer(
+    factory: ds.DataStoreFactory, store: ds.DataStore[Any], means: Recorded, *, forked: bool
+) -> None:
+    """Who can only seal goes on after dying there, and still tells an older file put in place."""
+    from dsfactory.backup.sealing.age import Opener, Seal
+
+    identity = pytest.importorskip("pyrage").x25519.Identity.generate()
+    place = means.folder.place
+    assert isinstance(place, DirectoryPlace)
+    folder = Folder(place, "s", Seal([str(identity.to_public())]))
+    base = means.base("first")
+    store["a"] = 1
+    with pytest.raises(ds.BackupPlaceError):
+        ship(folder._replace(place=Dying(place.root, kept=True)), means.subject, means.clock.now_ms)
+    if forked:
+        store.close()
+        shutil.copy(means.scratch / "first.base", means.subject.path)
+        store = factory.get_store("s")
+    means.clock.advance(10)
+    store["a"] = 2
+    assert ship(folder, means.subject, means.clock.now_ms).restarted is forked
+    if not forked:
+        opened = means._replace(folder=folder._replace(opener=Opener(str(identity))))
+        image, _ = opened.restored(opened.known(base), means.clock.now_ms() - 1)
+        assert values(means, image) == {"a": "1"}
+        image, _ = opened.restored(opened.known(base), means.clock.now_ms())
+        assert values(means, image) == {"a": "2"}
+
+
 def test_file_put_back(
     factory: ds.DataStoreFactory, store: ds.DataStore[Any], means: Recorded, base: Base
 ) -> None:

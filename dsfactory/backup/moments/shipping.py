@@ -9,6 +9,7 @@ from typing import NamedTuple
 from dsfactory.backup.moments.segments import SEGMENT_BYTES, Folder, Segment
 from dsfactory.backup.snapshot import Subject
 from dsfactory.engine import Database, Reading, Row
+from dsfactory.errors import BackupAbsentError, BackupDamagedError, BackupSealedError
 from dsfactory.stores import journal
 
 
@@ -103,7 +104,14 @@ def _forked(reading: Reading, folder: Folder, known: Sequence[Segment]) -> bool:
     if newest.last <= there.after:
         return False  # as we left it; if segments were lost, that is another matter
     ours = journal.row(reading, newest.last)  # killed before trimming, or forked
-    return ours is None or tuple(folder.read(newest)[-1]) != tuple(ours)
+    if ours is None:
+        return True
+    try:
+        return tuple(folder.read(newest)[-1]) != tuple(ours)
+    except (BackupAbsentError, BackupDamagedError, BackupSealedError):
+        # Whoever only seals cannot open it. A file that took another way has commits there that
+        # are later than the segment.
+        return journal.moment(reading, newest.last) > newest.until + 1
 
 
 class _Keeper:
