@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from dsfactory.backup.places.place import checked_file_name
+from dsfactory.backup.places.place import is_file_name
 from dsfactory.errors import BackupDamagedError
 from dsfactory.keys import is_name
 from dsfactory.model import Backup, Kind
@@ -21,6 +21,10 @@ SUFFIX = ".json"
 
 LARGEST = 4 * 1024 * 1024
 """Bytes. Nothing that we write comes near; what is larger is no manifest of ours."""
+
+
+LARGEST_NUMBER = 2**63 - 1
+"""Of sizes and moments: what the catalog takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +136,16 @@ def decoded(stored: bytes, name: str) -> Manifest:
         manifest = _built(body)
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(name, "a field is missing or of the wrong kind") from error
-    checked_file_name(manifest.payload.file)
     if not is_name(manifest.origin.name) or manifest.file != name:
         raise _damaged(name, "it was written for another name")
+    if not is_file_name(manifest.payload.file):
+        raise _damaged(name, "it names a file that is none of ours")
     if manifest.payload.file.split("/")[0] != manifest.origin.name:
         raise _damaged(name, "it points into another store's folder")
+    # What a backup has to itself is deleted with it.
+    alone = manifest.payload.file.startswith(f"{manifest.origin.name}/{manifest.id}.")
+    if manifest.payload.container == "full" and not alone:
+        raise _damaged(name, "it points to what another backup has")
     return manifest
 
 
@@ -209,6 +218,10 @@ def _require_plain(record: Any) -> None:
             _require_plain(value)
         elif not isinstance(value, _TYPES.get(str(field.type), (object,))):
             raise TypeError(field.name)
+        elif isinstance(value, int) and not 0 <= value <= LARGEST_NUMBER:
+            raise ValueError(field.name)
+        elif isinstance(value, str):
+            value.encode()  # JSON has surrogates, which nothing else takes
 
 
 def _damaged(name: str, why: str) -> BackupDamagedError:

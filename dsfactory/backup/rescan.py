@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dsfactory.backup.litter import LITTER_AGE_MS, litter_removed
+from dsfactory.backup.litter import UNFINISHED_AGE_MS, Litter, litter_removed
 from dsfactory.backup.manifest import SUFFIX, Manifest, manifest_file
 from dsfactory.backup.sets import FOLDER
 from dsfactory.backup.vault import Vault
 from dsfactory.errors import BackupAbsentError, BackupDamagedError
+from dsfactory.model import Backup
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +24,24 @@ class RescanReport:
     forgotten: tuple[str, ...]
     """Ids whose manifest is gone."""
     damaged: tuple[str, ...]
-    """What is wrong with manifests and payloads, a line each; nothing of them was removed."""
+    """What is wrong with manifests, payloads and packs, a line each; all of it stays."""
     removed: tuple[str, ...]
     """Files of backups that were never finished."""
 
 
-def rescan(vault: Vault) -> RescanReport:
-    """Bring the catalog up to the manifests of the place.
+def rescan(vault: Vault, *, tidy: bool = True) -> RescanReport:
+    """Bring the catalog up to the manifests of the place; with *tidy*, remove unfinished files.
 
     A backup that lost its payload is marked as damaged. Killed at any moment, the next one
-    goes on.
+    goes on. Others may take, pin and prune backups meanwhile.
     """
-    vault.place.tidy(older_than_s=LITTER_AGE_MS / 1000, now_s=vault.now_ms() / 1000)
+    # Asked before the files are listed: what is taken meanwhile must not seem to be gone.
+    known = {b.id: b for b in vault.catalog.backups() if b.place == vault.mark}
+    if tidy:
+        vault.place.tidy(older_than_s=UNFINISHED_AGE_MS / 1000, now_s=vault.now_ms() / 1000)
     files = {found.name: found.size_bytes for found in vault.place.found()}
     manifests, complaints = _read(vault, files)
-    known = {b.id: b for b in vault.catalog.backups() if b.place == vault.mark}
-    vault.catalog.add(vault.entry(manifest) for manifest in manifests)
+    added = _entered(vault, manifests, known)
     gone = [b.id for b in known.values() if manifest_file(b.store, b.id) not in files]
     for backup_id in gone:
         vault.catalog.forget(backup_id)
@@ -45,16 +49,40 @@ def rescan(vault: Vault) -> RescanReport:
         if manifest.payload.file not in files:
             complaints.append(f"{manifest.id} of {manifest.origin.name}: its payload is gone")
             vault.catalog.damaged(manifest.id, vault.now_ms())
+    litter = litter_removed(vault, files, manifests) if tidy else Litter()
     return RescanReport(
         backups=len(manifests),
-        added=tuple(m.id for m in manifests if m.id not in known),
+        added=added,
         forgotten=tuple(gone),
-        damaged=tuple(complaints),
-        removed=litter_removed(vault, files, manifests),
+        damaged=(*complaints, *litter.complaints),
+        removed=litter.removed,
     )
 
 
-def _read(vault: Vault, files: dict[str, int]) -> tuple[list[Manifest], list[str]]:
+def _entered(
+    vault: Vault, manifests: Sequence[Manifest], known: Mapping[str, Backup]
+) -> tuple[str, ...]:
+    """Enter what the catalog does not know, or not like this; return the ids that are new."""
+    entries = [vault.entry(manifest) for manifest in manifests]
+    new = [entry for entry in entries if entry.id not in known]
+    # Only what differs: of the others somebody may be noting something else by now.
+    changed = [entry for entry in entries if entry.id in known and _differs(entry, known[entry.id])]
+    vault.catalog.add([*new, *changed])
+    there = {found.name for found in vault.place.found()} if new else set()
+    lost = {entry.id for entry in new if manifest_file(entry.store, entry.id) not in there}
+    for backup_id in lost:
+        vault.catalog.forget(backup_id)  # pruned, and forgotten, between reading and entering it
+    return tuple(entry.id for entry in new if entry.id not in lost)
+
+
+def _differs(entry: Backup, known: Backup) -> bool:
+    """Whether a manifest says something that the catalog does not."""
+    news = entry.verified_at is not None and entry.verified_at != known.verified_at
+    told = (entry.reason, entry.tags, entry.pinned)
+    return news or told != (known.reason, known.tags, known.pinned)
+
+
+def _read(vault: Vault, files: Mapping[str, int]) -> tuple[list[Manifest], list[str]]:
     manifests, complaints = [], []
     for name in files:
         if not name.endswith(SUFFIX) or name.startswith(f"{FOLDER}/"):

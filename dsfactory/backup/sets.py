@@ -85,8 +85,12 @@ def _barrier(
                 still.append(subject)
         now = vault.now_ms()
         for subject in still:
-            moment = moments.enter_context(pinned(subject.path, subject.settings))
-            held.append(_Held(subject, moment))
+            try:
+                moment = moments.enter_context(pinned(subject.path, subject.settings))
+            except DataStoreError as error:
+                failures[subject.name] = str(error)
+            else:
+                held.append(_Held(subject, moment))
     return held, now
 
 

@@ -14,7 +14,8 @@ from dsfactory.backup.places.place import CHUNK_BYTES
 from dsfactory.engine import Connection, Settings, damage, identity
 from dsfactory.engine.copying import looked_into
 from dsfactory.engine.counting import row_counts
-from dsfactory.errors import CorruptError
+from dsfactory.engine.swapping import RETIRED
+from dsfactory.errors import BusyError, CorruptError, ForeignFileError
 from dsfactory.model import StoreRecord
 from dsfactory.options import RECORDABLE
 from dsfactory.profiles import PROFILES, contents, invariants
@@ -111,7 +112,7 @@ def examined(image: Path, settings: Settings, record: StoreRecord) -> Findings:
                 "of it, and none was removed. Restore one.",
                 store=record.name,
             )
-        revision = identity(connection).revision
+        revision = _revision(connection, record)
         rows = row_counts(connection)
         # An older revision has other columns; its upgrade asks after the invariants.
         at_head = revision == PROFILES[record.kind].revision
@@ -121,6 +122,24 @@ def examined(image: Path, settings: Settings, record: StoreRecord) -> Findings:
         recordable = record.kind in RECORDABLE
         position = journal.position(journal.Plain(connection)) if recordable else None
     return Findings(revision, rows, flaws, None if position is None else str(position))
+
+
+def _revision(connection: Connection, record: StoreRecord) -> int:
+    """Return the schema's revision in a copy, which has to be one of the store."""
+    found = identity(connection)
+    if found.application_id == RETIRED:
+        raise BusyError(
+            f"Store {record.name!r} was being restored; what was copied is the file from before. "
+            "Try again.",
+            store=record.name,
+        )
+    if found.application_id != PROFILES[record.kind].application_id:
+        raise ForeignFileError(
+            f"{record.path} is a database of another application. Move it away, and restore a "
+            "backup.",
+            path=str(record.path),
+        )
+    return found.revision
 
 
 def _flaws(connection: Connection, features: tuple[str, ...]) -> tuple[str, ...]:

@@ -18,7 +18,13 @@ from dsfactory.clock import ticks_ns
 from dsfactory.engine.connection import SQLITE_VERSION
 from dsfactory.engine.copying import Moment, Progress, pinned
 from dsfactory.engine.files import remove_database
-from dsfactory.errors import CorruptError
+from dsfactory.errors import (
+    BackupAbsentError,
+    BackupDamagedError,
+    BackupPlaceError,
+    CorruptError,
+    DataStoreError,
+)
 from dsfactory.model import Backup
 from dsfactory.options import RECORDABLE
 
@@ -65,8 +71,7 @@ def take_image(vault: Vault, subject: Subject, image: Path, now: int, wish: Wish
     with examination(subject, image) as copy:
         same = None if wish.force else _same(vault, subject.name, copy.sha256(), wish)
         if same is not None:
-            vault.catalog.unchanged(same.id)
-            return vault.catalog.require(same.id)
+            return same
         manifest = _kept(vault, subject, (image, copy), now, wish)
     manifest = dataclasses.replace(manifest, took_ms=(ticks_ns() - begun) // 1_000_000)
     vault.write(manifest)
@@ -85,13 +90,34 @@ def _scratch(vault: Vault, store: str) -> Iterator[Path]:
 
 
 def _same(vault: Vault, store: str, sha256: str, wish: Wish) -> Backup | None:
-    """Return the newest backup of the store if it holds just this, and nothing is against it."""
+    """Return the newest backup of the store if it holds just this, and nothing is against it.
+
+    That the store is still the same is noted with it.
+    """
     kept = vault.catalog.backups(store)
     newest = kept[-1] if kept else None
     if newest is None or newest.sha256 != sha256 or newest.damaged_at is not None:
         return None
-    here = newest.place == vault.mark and set(wish.tags) <= set(newest.tags)
-    return newest if here else None
+    if not set(wish.tags) <= set(newest.tags) or not _is_there(vault, newest):
+        return None
+    try:
+        vault.catalog.unchanged(newest.id)
+        return vault.catalog.require(newest.id)
+    except BackupAbsentError:
+        return None  # removed this very moment
+
+
+def _is_there(vault: Vault, backup: Backup) -> bool:
+    """Whether a backup has its files, here and in the size that they had: somebody may have
+    cleared the place, or not mounted it. Whether they are whole is for `verify` to say.
+    """
+    try:
+        payload = vault.manifest(backup).payload
+    except (BackupAbsentError, BackupDamagedError, BackupPlaceError):
+        return False
+    sizes = {found.name: found.size_bytes for found in vault.place.found(backup.store)}
+    shared = payload.sha256 is None
+    return payload.file in sizes and (shared or sizes[payload.file] == payload.size_bytes)
 
 
 def _kept(
@@ -100,7 +126,7 @@ def _kept(
     """Keep the copy while it is examined, and read it back; nothing stays if it is unsound."""
     options = subject.record.options
     container = vault.container_for(options.backup_format)
-    backup_id = new_id(now)
+    backup_id = new_id(vault.now_ms())  # what is younger than an hour or so is nobody's litter
     image, examined = copy
     try:
         payload = container.keep(
@@ -124,6 +150,8 @@ def _kept(
         )
         container.confirm(manifest, vault.place)
     except BaseException:
-        container.drop_lost(subject.name, backup_id, vault.place)
+        # Why there is no backup is what people have to hear; rescan finds what stays.
+        with contextlib.suppress(DataStoreError):
+            container.drop_lost(subject.name, backup_id, vault.place)
         raise
     return manifest

@@ -12,7 +12,12 @@ from dsfactory.backup.containers import Container
 from dsfactory.backup.manifest import LARGEST, Manifest, decoded, manifest_file
 from dsfactory.backup.moments.segments import Folder
 from dsfactory.backup.places.place import DirectoryPlace, Place
-from dsfactory.errors import BackupDamagedError, OptionError
+from dsfactory.errors import (
+    BackupAbsentError,
+    BackupDamagedError,
+    BackupPlaceError,
+    OptionError,
+)
 from dsfactory.model import Backup
 from dsfactory.registry import Catalog
 
@@ -62,8 +67,25 @@ class Vault(NamedTuple):
         return self.container(wanted)
 
     def manifest(self, backup: Backup) -> Manifest:
-        """Return the manifest of a backup; raise BackupAbsentError or BackupDamagedError."""
+        """Return the manifest of a backup.
+
+        Raises BackupAbsentError or BackupDamagedError, and BackupPlaceError for one that is kept
+        in another place.
+        """
+        self.require_here(backup)
         return self.read(manifest_file(backup.store, backup.id))
+
+    def require_here(self, backup: Backup) -> None:
+        """Raise BackupPlaceError for a backup that is kept in another place."""
+        if backup.place != self.mark:
+            there = backup.place or "the directory of backups beside the stores"
+            raise BackupPlaceError(
+                f"Backup {backup.id} of store {backup.store!r} is not kept in {self.place.url} but "
+                f"in {there}. Set backup_target to that; if it was moved, run "
+                "`dsfactory backup rescan`.",
+                backup=backup.id,
+                place=backup.place,
+            )
 
     def read(self, name: str) -> Manifest:
         """Return the manifest that the file *name* holds."""
@@ -85,14 +107,42 @@ class Vault(NamedTuple):
 
     def pin(self, backup: Backup, *, pinned: bool) -> Backup:
         """Let the backup be kept whatever the rules say, or no longer."""
-        manifest = dataclasses.replace(self.manifest(backup), pinned=pinned)
+        self.manifest(backup)
         self.catalog.pin(backup.id, pinned=pinned)  # now prune leaves it alone
         try:
-            self.write(manifest)  # and a rescan finds it pinned
+            return self.amend(backup, unpinned=not pinned)  # and a rescan finds it as well
         except BaseException:
             self.catalog.pin(backup.id, pinned=backup.pinned)
             raise
-        return self.catalog.require(backup.id)
+
+    def amend(self, backup: Backup, *, unpinned: bool = False) -> Backup:
+        """Add to the manifest of a backup what the catalog has learnt of it; return that.
+
+        Others may do so at the same time: in the end it says what all of them noted. A pin goes
+        only when it was *unpinned*: the catalog may have been lost. Raises BackupAbsentError when
+        the backup is removed meanwhile; its manifest stays away.
+        """
+        manifest = self.manifest(backup)
+        noted = self.catalog.require(backup.id)
+        while True:
+            amended = dataclasses.replace(
+                manifest,
+                pinned=noted.pinned or (manifest.pinned and not unpinned),
+                verified_at=noted.verified_at or manifest.verified_at,
+            )
+            if amended == manifest:
+                return noted
+            self.write(amended)
+            manifest = amended
+            noted = self._still_kept(manifest)
+
+    def _still_kept(self, manifest: Manifest) -> Backup:
+        """Return what is noted of a backup; without it, the manifest goes that came too late."""
+        try:
+            return self.catalog.require(manifest.id)
+        except BackupAbsentError:
+            self.place.delete(manifest.file)
+            raise
 
 
 def new_id(now: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,14 @@ from dsfactory.codecs import codec_for
 from dsfactory.engine.copying import looked_into, require_sound
 from dsfactory.engine.counting import row_counts, unsound
 from dsfactory.engine.files import remove_database
-from dsfactory.errors import BackupAbsentError, BackupDamagedError, BackupSealedError, CorruptError
+from dsfactory.errors import (
+    BackupAbsentError,
+    BackupDamagedError,
+    BackupPlaceError,
+    BackupSealedError,
+    CorruptError,
+    FileRefusedError,
+)
 from dsfactory.model import Backup
 from dsfactory.profiles import PROFILES
 from dsfactory.stores import CLASSES, StoreParts, settings_of
@@ -33,36 +39,59 @@ class VerifyReport:
     deep: bool
     """Whether it was restored and every value decoded, or only read back and compared."""
     problem: str | None
-    """What is wrong; None when the backup is whole."""
+    """What is wrong; None when the backup is whole, or was removed."""
     took_ms: int
+    removed: bool = False
+    """Whether its store's rules had it removed meanwhile: nothing is known of it."""
 
 
 def verify(vault: Vault, backup: Backup, *, deep: bool) -> VerifyReport:
-    """Verify one backup, and note the result in the catalog and, when *deep*, in its manifest."""
+    """Verify one backup, and note the result in the catalog and, when *deep*, in its manifest.
+
+    One that is kept elsewhere, or cannot be opened here, has a problem, and nothing is noted
+    against it. Raises BackupPlaceError when the place is out of reach.
+    """
     begun = ticks_ns()
-    problem = None
     try:
-        manifest = vault.manifest(backup)
-        vault.container(manifest.payload.container).confirm(manifest, vault.place)
-        if deep:
-            with restored(vault, manifest) as image:
-                require_restorable(manifest, image)
+        vault.require_here(backup)
+    except BackupPlaceError as error:
+        return VerifyReport(backup, deep, str(error), 0)
+    problem, removed = None, False
+    try:
+        _verify(vault, backup, deep=deep)
     except (BackupDamagedError, BackupAbsentError) as error:
-        problem = str(error)
-        vault.catalog.damaged(backup.id, vault.now_ms())
+        removed = _removed(vault, backup)
+        problem = None if removed else str(error)
+        if not removed and _reached(vault, backup):
+            vault.catalog.damaged(backup.id, vault.now_ms())
     except BackupSealedError as error:
-        problem = str(error)  # nobody here can open it, which says nothing against it
-    else:
-        if deep:
-            _passed(vault, manifest, backup)
+        problem = str(error)
     took_ms = (ticks_ns() - begun) // 1_000_000
-    return VerifyReport(backup, deep, problem, took_ms)
+    return VerifyReport(backup, deep, problem, took_ms, removed)
 
 
-def _passed(vault: Vault, manifest: Manifest, backup: Backup) -> None:
-    at = vault.now_ms()
-    vault.write(dataclasses.replace(manifest, verified_at=at))
-    vault.catalog.verified(backup, at)
+def _verify(vault: Vault, backup: Backup, *, deep: bool) -> None:
+    manifest = vault.manifest(backup)
+    vault.container(manifest.payload.container).confirm(manifest, vault.place)
+    if deep:
+        with restored(vault, manifest) as image:
+            require_restorable(manifest, image)
+        vault.catalog.verified(backup, vault.now_ms())
+        with contextlib.suppress(BackupPlaceError):  # full, or never to be written again
+            vault.amend(backup)
+
+
+def _removed(vault: Vault, backup: Backup) -> bool:
+    try:
+        vault.catalog.require(backup.id)
+    except BackupAbsentError:
+        return True
+    return False
+
+
+def _reached(vault: Vault, backup: Backup) -> bool:
+    """Whether the place still has anything of the store: a disk may not be mounted."""
+    return any(True for _ in vault.place.found(backup.store))
 
 
 def sampled(backups: Sequence[Backup], share: float) -> list[Backup]:
@@ -127,7 +156,10 @@ def require_restorable(manifest: Manifest, image: Path) -> None:
     if rows != manifest.image.rows:
         found.append("the tables do not have the rows that they had")
     if manifest.origin.revision == PROFILES[manifest.origin.kind].revision:
-        found += _violations(manifest, image)
+        try:
+            found += _violations(manifest, image)
+        except FileRefusedError as error:
+            raise damaged(manifest, str(error)) from error
     if found:
         raise damaged(manifest, found[0])
 

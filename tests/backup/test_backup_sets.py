@@ -9,6 +9,7 @@ import pytest
 from spine_samples import content, filled
 
 import dsfactory as ds
+from dsfactory.backup.litter import LITTER_AGE_MS
 
 
 def test_one_moment(factory: ds.DataStoreFactory) -> None:
@@ -97,12 +98,14 @@ def test_listed(factory: ds.DataStoreFactory, clock: ds.ManualClock) -> None:
 
 
 def test_forgotten_with_its_backups(factory: ds.DataStoreFactory, clock: ds.ManualClock) -> None:
-    """A set of which no backup is left is forgotten by the next rescan."""
+    """A set of which no backup is left is forgotten by a rescan, once it is a day old."""
     store = filled(factory, max_backups=1)
     made = factory.backup()
     clock.advance(1000)
     store["n"] = 1
     store.backup()
     assert factory.backup_sets() == [made.id]
+    assert factory.rescan_backups().removed == ()
+    clock.advance(LITTER_AGE_MS)
     assert factory.rescan_backups().removed == (f"_sets/{made.id}.json",)
     assert factory.backup_sets() == []

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from spine_samples import files_in, filled, flip, kept
 
 import dsfactory as ds
+from dsfactory.backup.litter import LITTER_AGE_MS
 from dsfactory.backup.manifest import LARGEST, decoded, sealed, unsealed
 
 
@@ -19,6 +20,12 @@ def lose_registry(root: Path) -> None:
     """Delete the registry of a closed factory."""
     for path in root.glob("metadata.db*"):
         path.unlink()
+
+
+def lose_catalog(factory: ds.DataStoreFactory) -> None:
+    """Let the registry forget every backup."""
+    for backup in factory.backups():
+        factory._registry.catalog.forget(backup.id)
 
 
 def opened(root: Path) -> ds.DataStoreFactory:
@@ -55,7 +62,7 @@ def test_manifest_is_gone(factory: ds.DataStoreFactory, clock: ds.ManualClock) -
     assert report.forgotten == (backup.id,)
     assert report.removed == ()
     assert kept(factory, backup, ".db.zst").exists()
-    clock.advance(3_700_000)
+    clock.advance(LITTER_AGE_MS + 1000)
     assert factory.rescan_backups().removed == (f"sessions/{backup.id}.db.zst",)
     assert files_in(factory.root / "backups") == set()
 
@@ -81,6 +88,18 @@ def test_damaged_manifest(factory: ds.DataStoreFactory, clock: ds.ManualClock) -
     assert backup.id in report.damaged[0]
     assert report.removed == ()
     assert files_in(factory.root / "backups") == before
+
+
+def test_damaged_pack_hinders_no_other(factory: ds.DataStoreFactory) -> None:
+    """A pack that cannot be opened is reported, and the other stores' backups are found."""
+    filled(factory, "packed", backup_format="pack").backup()
+    well = filled(factory, "well").backup()
+    (factory.root / "backups" / "packed" / "pack.db").write_bytes(b"garbage!" * 1000)
+    lose_catalog(factory)
+    report = factory.rescan_backups()
+    assert well.id in report.added
+    assert len(report.damaged) == 1
+    assert "packed" in report.damaged[0]
 
 
 def test_every_byte_of_a_manifest_counts(factory: ds.DataStoreFactory) -> None:
@@ -115,6 +134,10 @@ HOSTILE = {
     "a number": {"payload": {"file": 7}},
     "a kind": {"origin": {"kind": "unknown"}},
     "a size": {"image": {"size_bytes": "1"}},
+    "less than nothing": {"image": {"size_bytes": -1}},
+    "a time": {"created_at": 2**70},
+    "a surrogate": {"reason": "\ud800"},
+    "the manifest of another": {"payload": {"file": "sessions/20261122T101500Z-4f2a9c1b.json"}},
     "tags": {"tags": "abc"},
     "more": {"surprise": 1},
     "nothing": {"image": None},
@@ -123,7 +146,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("change", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_manifests(factory: ds.DataStoreFactory, change: dict[str, object]) -> None:
-    """A manifest that somebody else made, checksum and all, leads nowhere."""
+    """A manifest that somebody else made, checksum and all, leads nowhere and hinders no other."""
     backup = filled(factory).backup()
     path = kept(factory, backup, ".json")
     name = f"sessions/{backup.id}.json"
@@ -132,8 +155,13 @@ def test_hostile_manifests(factory: ds.DataStoreFactory, change: dict[str, objec
         inner = body.get(field)
         body[field] = {**inner, **value} if isinstance(inner, dict) and value else value
     path.write_bytes(sealed(body))
-    with pytest.raises((ds.BackupDamagedError, ds.BackupPlaceError)):
+    with pytest.raises(ds.BackupDamagedError):
         factory.restore("sessions", backup.id)
+    well = filled(factory, "well").backup()
+    lose_catalog(factory)
+    report = factory.rescan_backups()
+    assert report.added == (well.id,)
+    assert len(report.damaged) == 1
 
 
 def test_from_another_store(factory: ds.DataStoreFactory) -> None:

@@ -15,7 +15,10 @@ import pytest
 from spine_samples import content, files_in, filled, flip, kept
 
 import dsfactory as ds
+from dsfactory.engine.connection import open_connection
+from dsfactory.engine.swapping import RETIRED
 from dsfactory.errors import BusyError
+from dsfactory.stores import settings_of
 
 
 def test_backup_is_recorded(factory: ds.DataStoreFactory, clock: ds.ManualClock) -> None:
@@ -116,6 +119,25 @@ def test_damaged_store(factory: ds.DataStoreFactory) -> None:
         factory.backup("sessions", force=True)
     assert factory.backups() == [whole]
     factory.restore("sessions")
+
+
+@pytest.mark.parametrize(
+    ("application_id", "error"), [(RETIRED, BusyError), (7, ds.ForeignFileError)]
+)
+def test_another_file(
+    factory: ds.DataStoreFactory, application_id: int, error: type[ds.DataStoreError]
+) -> None:
+    """A file that a restore just replaced, or somebody else's, is not kept as the store."""
+    store = filled(factory)
+    path, settings = store.path, settings_of(store.options)
+    store.close()
+    connection = open_connection(path, settings, write=True)
+    connection.pragma("application_id", application_id)
+    connection.close()
+    with pytest.raises(error, match="sessions"):
+        factory.backup("sessions")
+    assert factory.backups() == []
+    factory.unregister_store("sessions", delete_files=True)
 
 
 def test_flawed_store(factory: ds.DataStoreFactory) -> None:

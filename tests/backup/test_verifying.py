@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
 import apsw
 import pytest
 from spine_samples import filled, flip, kept
 
 import dsfactory as ds
+from dsfactory.backup.places.place import DirectoryPlace
+from dsfactory.backup.verifying import verify
 
 
 def test_deep_is_noted(factory: ds.DataStoreFactory, clock: ds.ManualClock) -> None:
@@ -85,6 +93,66 @@ def test_refused_samples(factory: ds.DataStoreFactory, sample: float) -> None:
     """A share is more than nothing and at most everything."""
     with pytest.raises(ds.OptionError, match="sample"):
         factory.verify(sample=sample)
+
+
+def test_kept_elsewhere(tmp_path: Path) -> None:
+    """A backup of another place has a problem here, and nothing is noted against it."""
+    with ds.DataStoreFactory(tmp_path / "d", maintenance="manual") as here:
+        backup = filled(here).backup()
+    target = str(tmp_path / "elsewhere")
+    with ds.DataStoreFactory(tmp_path / "d", maintenance="manual", backup_target=target) as there:
+        (report,) = there.verify()
+        assert report.problem is not None
+        assert "Set backup_target" in report.problem
+        assert there.backups() == [backup]
+        with pytest.raises(ds.BackupPlaceError, match="not kept in"):
+            there.restore("sessions", backup.id)
+
+
+def test_disk_is_not_mounted(factory: ds.DataStoreFactory) -> None:
+    """While nothing is where backups were, none is marked as damaged."""
+    backup = filled(factory).backup()
+    folder = factory.root / "backups" / "sessions"
+    shutil.move(folder, factory.root / "aside")
+    assert factory.verify(deep=False)[0].problem is not None
+    shutil.move(factory.root / "aside", folder)
+    assert factory.backups() == [backup]
+
+
+class Full(DirectoryPlace):
+    """A place with no room left."""
+
+    def write(self, name: str, chunks: Iterable[bytes]) -> int:  # noqa: ARG002
+        """Refuse."""
+        raise ds.BackupPlaceError(f"no room for {name}")
+
+
+def test_place_is_full(factory: ds.DataStoreFactory) -> None:
+    """Where nothing can be written any more backups are verified; the catalog has the verdict."""
+    backup = filled(factory).backup()
+    vault = factory._safe.vault
+    full = vault._replace(place=Full(vault.workshop.root))
+    assert verify(full, backup, deep=True).problem is None
+    assert factory.backups()[0].verified_at is not None
+
+
+def test_bad_sector(factory: ds.DataStoreFactory) -> None:
+    """A payload that the disk does not give back is damaged, and the others are verified."""
+    bad, good = filled(factory, "bad").backup(), filled(factory, "good").backup()
+    path = kept(factory, bad, ".db.zst")
+    # There is nothing at offset 0 of a process: reading there is an I/O error.
+    mount = ["mount", "--bind", f"/proc/{os.getpid()}/mem", str(path)]
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("needs root, and to be allowed to mount")
+    try:
+        reports = factory.verify(deep=False)
+        with pytest.raises(ds.BackupDamagedError, match=bad.id):
+            factory.restore("bad", bad.id)
+    finally:
+        subprocess.run(["umount", str(path)], check=True)
+    assert [(r.backup.id, r.problem is None) for r in reports] == [(bad.id, False), (good.id, True)]
+    assert factory.backups("bad")[0].damaged_at is not None
+    assert factory.verify("bad")[0].problem is None
 
 
 def test_nothing_is_left(factory: ds.DataStoreFactory) -> None:

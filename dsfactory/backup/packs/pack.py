@@ -96,7 +96,7 @@ def drop_strays(place: Place, store: str, *, known: set[str], before: str) -> li
     path = pack_path(place, f"{store}/{FILE}")
     if not path.exists():
         return []
-    with blamed_on(path, store=store, backup="any", done="dropped"), opened(path) as pack:
+    with blamed_on(path, store=store, backup="(unfinished)", done="dropped"), opened(path) as pack:
         held = [backup for (backup,) in pack.rows(sql.BACKUPS)]
         strays = [backup for backup in held if backup not in known and backup < before]
         if strays:

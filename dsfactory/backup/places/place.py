@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from dsfactory.engine.files import (
     PRIVATE_FILE,
@@ -15,7 +16,12 @@ from dsfactory.engine.files import (
     remove_unfinished,
     replaced_at_once,
 )
-from dsfactory.errors import BackupAbsentError, BackupPlaceError, DataStoreError
+from dsfactory.errors import (
+    BackupAbsentError,
+    BackupDamagedError,
+    BackupPlaceError,
+    DataStoreError,
+)
 
 CHUNK_BYTES = 1024 * 1024
 
@@ -73,6 +79,24 @@ def checked_file_name(name: str) -> str:
     return name
 
 
+class _Kept(io.FileIO):
+    """A file whose disk may fail: then it is as good as damaged, and no other file is."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "rb")
+        self._path = path
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Fill *buffer*; raise BackupDamagedError for what cannot be read."""
+        try:
+            return super().readinto(buffer)
+        except OSError as error:
+            raise BackupDamagedError(
+                f"{self._path} cannot be read: {error.strerror}. Use another backup.",
+                path=str(self._path),
+            ) from error
+
+
 class DirectoryPlace:
     """A directory: the usual place, ``backups`` beside the stores."""
 
@@ -109,7 +133,9 @@ class DirectoryPlace:
             for entry in sorted(entries, key=lambda e: e.name):
                 name = f"{directory.name}/{entry.name}"
                 if entry.is_file(follow_symlinks=False) and _NAME.fullmatch(name):
-                    yield Found(name, entry.stat(follow_symlinks=False).st_size)
+                    # Another process may be pruning.
+                    with contextlib.suppress(FileNotFoundError):
+                        yield Found(name, entry.stat(follow_symlinks=False).st_size)
 
     def write(self, name: str, chunks: Iterable[bytes]) -> int:
         """Keep *chunks* as the file *name*: synced, renamed, the directory synced."""
@@ -132,7 +158,7 @@ class DirectoryPlace:
                     f"{path} is not there. Run `dsfactory backup rescan`, or use another backup.",
                     path=str(path),
                 )
-            file = path.open("rb")
+            file = io.BufferedReader(_Kept(path), CHUNK_BYTES)
         with file:
             yield file
 
