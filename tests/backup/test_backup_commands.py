@@ -143,6 +143,23 @@ def test_damage_has_its_exit_code(root: Path) -> None:
     assert again.json["backups"][0]["id"] != backup.id
 
 
+def test_one_hinders_no_other(root: Path) -> None:
+    """A store that cannot be copied is named; those that were asked for after it are copied."""
+    (root / "stores" / "other.db").write_bytes(b"garbage!" * 1000)
+    ended = dsfactory(root, "backup", "create", "other", "sessions")
+    assert ended.code == 13
+    assert "other" in ended.err
+    (backup,) = dsfactory(root, "backup", "list", "--json").json["backups"]
+    assert backup["store"] == "sessions"
+
+
+def test_verifying_nothing(root: Path) -> None:
+    """A name without backups is not passed over as verified."""
+    ended = dsfactory(root, "backup", "verify", "session")
+    assert ended.code == 13
+    assert "'session'" in ended.err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -215,6 +232,24 @@ class TestScript:
         assert held(root) == before
         aside = root / "quarantine" / "metadata-0001" / "metadata.db"
         assert aside.read_bytes() == b"garbage!" * 1000
+
+    def test_one_of_all_is_damaged(self, root: Path, backups: Path, tmp_path: Path) -> None:
+        """A store that cannot be restored is named; all others are."""
+        (payload,) = (backups / "other").glob("*.zst")
+        flip(payload, 80)
+        ended = script("--from", backups, "--all", "--root", tmp_path / "fresh")
+        assert ended.code == 13
+        assert "other" in ended.err
+        assert held(tmp_path / "fresh") == held(root)
+
+    def test_nothing_is_tidied_up(self, backups: Path) -> None:
+        """A payload that lost its manifest is left to whoever can still use it."""
+        (manifest,) = (backups / "other").glob("*.json")
+        (payload,) = (backups / "other").glob("*.zst")
+        manifest.unlink()
+        payload.rename(payload.with_name("20201122T101500Z-4f2a9c1b.db.zst"))
+        script("--from", backups, "--list")
+        assert len(list((backups / "other").glob("*.zst"))) == 1
 
     def test_damaged_backup_among_them(self, backups: Path, tmp_path: Path) -> None:
         """A damaged manifest is complained of and does not hinder the others."""

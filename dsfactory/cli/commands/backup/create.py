@@ -12,7 +12,7 @@ import click
 from dsfactory.cli import pages
 from dsfactory.cli.backups import backup_table, with_progress
 from dsfactory.cli.opening import existing_factory, json_option, required_record, root_option
-from dsfactory.errors import BackupError
+from dsfactory.errors import BackupError, DataStoreError, UsageError
 from dsfactory.model import Backup
 
 if TYPE_CHECKING:
@@ -63,7 +63,15 @@ def command(
 def _taken(
     take: Callable[..., Any], names: Sequence[str]
 ) -> tuple[list[Backup], Mapping[str, str]]:
-    if names:
-        return [take(name) for name in names], {}
-    group: BackupSet = take()
-    return list(group), group.failures
+    if not names:
+        group: BackupSet = take()
+        return list(group), group.failures
+    taken, failures = [], {}
+    for name in names:
+        try:
+            taken.append(take(name))
+        except UsageError:
+            raise  # such as a reason that no backup takes
+        except DataStoreError as error:
+            failures[name] = str(error)
+    return taken, failures

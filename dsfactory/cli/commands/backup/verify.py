@@ -11,10 +11,11 @@ from dsfactory.cli import pages
 from dsfactory.cli.backups import backups_of
 from dsfactory.cli.opening import existing_factory, json_option, root_option
 from dsfactory.cli.units import counted, shown_duration
-from dsfactory.errors import BackupDamagedError
+from dsfactory.errors import BackupAbsentError, BackupDamagedError
 
 if TYPE_CHECKING:
     from dsfactory.backup.verifying import VerifyReport
+    from dsfactory.factory import DataStoreFactory
 
 
 def _share(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
@@ -57,7 +58,7 @@ def command(
         raise click.UsageError("Give the names of stores, --backup ID, or --all.")
     with existing_factory(root) as factory:
         for name in names:
-            backups_of(factory, name)
+            _require_backups(factory, name)
         reports = [
             report
             for name in names or (None,)
@@ -72,6 +73,15 @@ def command(
         raise BackupDamagedError(" ".join(hurt))
 
 
+def _require_backups(factory: DataStoreFactory, name: str) -> None:
+    if not backups_of(factory, name):
+        raise BackupAbsentError(
+            f"Store {name!r} has no backup to verify. `dsfactory backup list` names those that are "
+            "there.",
+            store=name,
+        )
+
+
 def _print(reports: list[VerifyReport]) -> None:
     console = pages.console()
     listing = pages.table("Backup", "Store", "Verdict", "Took", numbers=["Took"])
@@ -79,9 +89,10 @@ def _print(reports: list[VerifyReport]) -> None:
         listing.add_row(
             report.backup.id,
             report.backup.store,
-            pages.verdict(report.problem is None),
+            "removed meanwhile" if report.removed else pages.verdict(report.problem is None),
             shown_duration(report.took_ms),
         )
     if reports:
         console.print(listing, "")
-    console.print(f"{counted(len(reports), 'backup', 'backups')} verified")
+    verified = sum(not report.removed for report in reports)
+    console.print(f"{counted(verified, 'backup', 'backups')} verified")
