@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from retention_samples import NOON, a_backup, naively_chosen
 
 from dsfactory.backup import RetentionPlan, RetentionPolicy, plan_retention
+from dsfactory.backup.retention.buckets import local_times
 from dsfactory.model import Backup
 
 HOUR, DAY = 3_600_000, 86_400_000
@@ -207,3 +209,18 @@ def test_retention_store_by_store(backups: list[Backup], policy: RetentionPolicy
     alone = plan_retention(backups, policy, now=NOON)
     assert [kept for kept in plan.keep if kept.backup.store == "s"] == alone.keep
     assert kept_ids(plan) - kept_ids(alone) == kept_ids(plan_retention(other, policy, now=NOON))
+
+
+@given(
+    st.sampled_from(ZONES),
+    st.lists(st.integers(-(2**41), 2**42), max_size=20),
+)
+def test_wall_clock(zone: str, moments: list[int]) -> None:
+    """Buckets are told by what the wall clock shows, on the days too on which it is changed."""
+    change = 1_301_187_600_000  # 2011-03-27T01:00Z: Berlin goes an hour forward
+    near = [change - 1, change, change + 1, *moments]
+    shown = [
+        datetime.fromtimestamp(moment // 1000, tz=ZoneInfo(zone)).replace(tzinfo=UTC)
+        for moment in near
+    ]
+    assert [local // 1000 for local in local_times(near, zone)] == [s.timestamp() for s in shown]

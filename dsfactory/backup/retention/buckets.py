@@ -36,7 +36,22 @@ def local_times(moments: Sequence[int], timezone: str) -> list[int]:
     from zoneinfo import ZoneInfo  # hardly ever needed
 
     zone = ZoneInfo(timezone)
-    return [moment + _offset(moment, zone) for moment in reached]
+    days = [moment // DAY_MS for moment in reached]
+    of_day = {day: _offset_of_day(day, zone) for day in set(days)}
+    offsets = (
+        _offset(moment, zone) if (whole := of_day[day]) is None else whole
+        for moment, day in zip(reached, days, strict=True)
+    )
+    return [moment + offset for moment, offset in zip(reached, offsets, strict=True)]
+
+
+def _offset_of_day(day: int, zone: ZoneInfo) -> int | None:
+    """Return the offset that a zone has for the whole of a UTC day; None when it changes.
+
+    No zone ever changed and went back within four days.
+    """
+    begun, ended = (_offset(at * DAY_MS, zone) for at in (day, day + 1))
+    return begun if begun == ended else None
 
 
 def _offset(moment: int, zone: ZoneInfo) -> int:

@@ -29,7 +29,7 @@ def by_worth(verdict: Verdict) -> int:
 
     One that is the newest of its day, week and month at once stands in for three.
     """
-    return verdict.position - (verdict.sound * _RULES + len(verdict.rules)) * _SPAN
+    return verdict.position - (verdict.sound * _RULES + verdict.rules.bit_count()) * _SPAN
 
 
 class Cutting:

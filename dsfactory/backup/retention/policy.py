@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
-from dsfactory.backup.retention.choosing import choose
+from dsfactory.backup.retention.choosing import Rules, choose
 from dsfactory.backup.retention.cutting import Cutting
 from dsfactory.backup.retention.verdicts import Verdict, protect, settle, verdicts_on
 from dsfactory.checks import KEEP_CHECKS, LIMIT_CHECKS, checked_count
@@ -168,23 +168,27 @@ def _age(backup: Backup) -> tuple[int, str]:
 
 def _plan(backups: Iterable[Backup], policy: RetentionPolicy, now: int) -> RetentionPlan:
     verdicts = verdicts_on(backups, now)
-    choose(verdicts, policy)
+    rules = choose(verdicts, policy)
     protect(verdicts)
     settle(verdicts)
     exceeded = list(Cutting(verdicts).cut(policy, now))
     needed_by = {v.backup.base: v.backup.id for v in reversed(verdicts) if v.kept and v.backup.base}
     removed = [v for v in verdicts if not v.kept]
     return RetentionPlan(
-        keep=[Kept(v.backup, _reasons(v, needed_by)) for v in verdicts if v.kept],
+        keep=[Kept(v.backup, _reasons(v, rules, needed_by)) for v in verdicts if v.kept],
         remove=[v.backup for v in removed],
         because={v.backup.id: v.because for v in removed},
         warnings=tuple(_warnings(verdicts, exceeded)),
     )
 
 
-def _reasons(verdict: Verdict, needed_by: Mapping[str, str]) -> tuple[str, ...]:
+def _reasons(verdict: Verdict, rules: Rules, needed_by: Mapping[str, str]) -> tuple[str, ...]:
     needing = needed_by.get(verdict.backup.id)
-    return (*verdict.rules, *verdict.safe, *([f"base of {needing}"] if needing else []))
+    return (
+        *rules.names(verdict.rules),
+        *verdict.safe,
+        *([f"base of {needing}"] if needing else []),
+    )
 
 
 def _warnings(verdicts: Sequence[Verdict], exceeded: Iterable[str]) -> Iterator[str]:

@@ -20,8 +20,8 @@ class Verdict:
     """Nothing is known against it, nor against a backup that it needs."""
     future: bool
     """Whether it is dated after now: kept, and counted by nothing."""
-    rules: tuple[str, ...] = ()
-    """The rules that chose it."""
+    rules: int = 0
+    """The rules that chose it, a bit each."""
     safe: tuple[str, ...] = ()
     """Why nothing may remove it."""
     fixed: bool = False
@@ -43,17 +43,19 @@ class Verdict:
 def verdicts_on(backups: Iterable[Backup], now: int) -> list[Verdict]:
     """Return an open verdict on each backup of one store, the newest first."""
     ordered = sorted(backups, key=attrgetter("created_at", "id"), reverse=True)
-    sound = _sound_ids({b.id: b for b in ordered})
+    sound = _sound_ids(ordered)
     return [
         Verdict(backup, position, sound[backup.id], backup.created_at > now)
         for position, backup in enumerate(ordered)
     ]
 
 
-def _sound_ids(known: Mapping[str, Backup]) -> dict[str, bool]:
+def _sound_ids(backups: Sequence[Backup]) -> dict[str, bool]:
     """Return which backups can be restored as far as anybody knows."""
-    sound = {b.id: b.damaged_at is None for b in known.values() if b.base is None}
-    for backup in [b for b in known.values() if b.id not in sound]:
+    sound = {b.id: b.damaged_at is None for b in backups if b.base is None}
+    based = [b for b in backups if b.base is not None]
+    known = {b.id: b for b in backups} if based else {}
+    for backup in based:
         path: dict[str, None] = {}
         step: Backup | None = backup
         while step is not None and step.id not in sound and step.id not in path:
