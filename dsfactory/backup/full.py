@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from dsfactory.backup.containers import Order
 from dsfactory.backup.manifest import Manifest, Payload
@@ -55,26 +55,30 @@ class Full:
 
     def confirm(self, manifest: Manifest, place: Place) -> None:
         """Read the file back and compare it, and what is in it if it can be decrypted here."""
-        self._compare(manifest, place)
-        if manifest.payload.compression is None or not self._can_open(manifest):
+        failure = None
+        with place.read(manifest.payload.file) as kept:
+            file = _HashedFile(kept)  # read once: it may be far away
+            try:
+                self._look_inside(cast("BinaryIO", file), manifest)
+            except (BackupDamagedError, BackupSealedError) as error:
+                failure = error
+            while file.read(CHUNK_BYTES):
+                pass  # to its end, whatever was found before
+        if file.digest.hexdigest() != manifest.payload.sha256:
+            raise damaged(manifest, "its file is not what was written") from failure
+        if failure is not None:
+            raise failure
+
+    def _look_inside(self, file: BinaryIO, manifest: Manifest) -> None:
+        openable = manifest.payload.encryption is None or self._opener is not None
+        if manifest.payload.compression is None or not openable:
             return
         try:
             # The frame carries a checksum of what went into it.
-            for _chunk in _limited(self._chunks(manifest, place), manifest):
+            for _chunk in _limited(self._unpacked(file, manifest), manifest):
                 pass
         except CorruptError as error:
             raise damaged(manifest, str(error)) from error
-
-    def _can_open(self, manifest: Manifest) -> bool:
-        return manifest.payload.encryption is None or self._opener is not None
-
-    def _compare(self, manifest: Manifest, place: Place) -> None:
-        digest = hashlib.sha256()
-        with place.read(manifest.payload.file) as file:
-            while chunk := file.read(CHUNK_BYTES):
-                digest.update(chunk)
-        if digest.hexdigest() != manifest.payload.sha256:
-            raise damaged(manifest, "its file is not what was written")
 
     def bring_back(
         self, manifest: Manifest, place: Place, target: Path, progress: Progress | None = None
@@ -93,7 +97,11 @@ class Full:
             raise unmakeable(error, target) from error
 
     def _chunks(self, manifest: Manifest, place: Place) -> Iterator[bytes]:
-        with place.read(manifest.payload.file) as kept, self._opened(kept, manifest) as file:
+        with place.read(manifest.payload.file) as kept:
+            yield from self._unpacked(kept, manifest)
+
+    def _unpacked(self, kept: BinaryIO, manifest: Manifest) -> Iterator[bytes]:
+        with self._opened(kept, manifest) as file:
             if manifest.payload.compression is None:
                 yield from iter(lambda: file.read(CHUNK_BYTES), b"")
             else:
@@ -148,6 +156,20 @@ def _hashed(chunks: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
     for chunk in chunks:
         digest.update(chunk)
         yield chunk
+
+
+class _HashedFile:
+    """A file whose bytes are hashed as they are read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        """Return what comes next."""
+        chunk = self._file.read(size)
+        self.digest.update(chunk)
+        return chunk
 
 
 def compared(chunks: Iterable[bytes], manifest: Manifest) -> Iterator[bytes]:

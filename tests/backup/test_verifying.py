@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import apsw
 import pytest
@@ -165,3 +168,27 @@ def test_nothing_is_left(factory: ds.DataStoreFactory) -> None:
     names = sorted(path.name for path in (factory.root / "backups" / "sessions").iterdir())
     assert names == [f"{backup.id}.db.zst", f"{backup.id}.json"]
     assert store["key-1"]["n"] == 1
+
+
+class Counting(DirectoryPlace):
+    """A place that counts how often files are opened."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.opened: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def read(self, name: str) -> Iterator[BinaryIO]:
+        """Open a file."""
+        self.opened[name] += 1
+        with super().read(name) as file:
+            yield file
+
+
+def test_read_once(factory: ds.DataStoreFactory) -> None:
+    """Comparing a payload and looking into it reads it once: it may be far away."""
+    backup = filled(factory).backup()
+    vault = factory._safe.vault
+    place = Counting(vault.workshop.root)
+    assert verify(vault._replace(place=place), backup, deep=False).problem is None
+    assert place.opened[f"sessions/{backup.id}.db.zst"] == 1
