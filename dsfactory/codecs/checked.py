@@ -53,7 +53,12 @@ class CheckedCodec(Codec[T]):
             self._refuse_depth()
         except _REFUSALS as error:
             self._refuse(self._explain(value, error))
-        self._compare(value, back)
+        try:
+            same = self._trusts_equality and back == value
+        except RecursionError:
+            same = False  # an __eq__ in Python takes several frames for each level; the walk none
+        if not same:
+            self._require_same(value, back)
         if self._open_ended and self._wire.too_deep(encoded, back):
             self._refuse_depth()
         return encoded
@@ -86,12 +91,7 @@ class CheckedCodec(Codec[T]):
             self._refuse(self._complaint(error))
         return value
 
-    def _compare(self, value: T, back: T) -> None:
-        try:
-            if self._trusts_equality and back == value:
-                return
-        except RecursionError:
-            pass  # an __eq__ in Python takes several frames for each level; the walk takes none
+    def _require_same(self, value: T, back: T) -> None:
         fault = difference(value, back, self.mismatch)
         if fault is not None:
             self._refuse(self._not_finite(value) or fault)

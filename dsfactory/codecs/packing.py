@@ -68,6 +68,8 @@ class Packer:
         self._max_bytes = max_bytes
         self._find_dictionary = find_dictionary
         self._current = _PLAIN
+        self.least = max_bytes + 1 if threshold is None else threshold
+        """pack() keeps everything plain that has fewer bytes."""
         self._dictionaries: dict[int, zstandard.ZstdCompressionDict] = {}
         self._tools = _Tools()
 
@@ -89,6 +91,8 @@ class Packer:
             )
         self._dictionaries[dictionary.id] = loaded
         self._current = dictionary.id
+        if self._threshold is not None:
+            self.least = min(self._threshold, _DICTIONARY_FROM)
 
     def pack(self, encoded: bytes) -> tuple[bytes, int | None]:
         """Return what to store and the unpacked size in bytes; *encoded* and None when kept plain.

@@ -46,17 +46,13 @@ class Log:
         self.pages = 0
         """In the log after our last commit, as SQLite counts them."""
         self.failure: str | None = None
-        self._due = CHECKPOINT_PAGES
+        self.due_at = CHECKPOINT_PAGES
+        """So many pages, and it is time to copy the log into the database."""
 
     def committed(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         """Note the size of the log; SQLite calls this after every commit."""
         self.pages = pages
         return apsw.SQLITE_OK
-
-    @property
-    def due(self) -> bool:
-        """Whether it is time to copy the log into the database."""
-        return self.pages >= self._due
 
     @property
     def starved(self) -> bool:
@@ -67,7 +63,7 @@ class Log:
         """Plan the next copy after one that moved *copied* of *in_wal* pages."""
         # Pinned by a reader, or failed: try again a WAL's worth later, not at every commit.
         behind = copied < in_wal or in_wal >= STARVED_PAGES
-        self._due = CHECKPOINT_PAGES + (in_wal if behind else 0)
+        self.due_at = CHECKPOINT_PAGES + (in_wal if behind else 0)
 
 
 def readers(path: Path | str) -> list[Process]:

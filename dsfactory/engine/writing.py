@@ -131,12 +131,12 @@ class WritingSide(LogSide):
         for place in places:
             place.done = True
 
-    def alone(self, statement: str, parameters: Parameters, foreseen: object) -> list[Row] | None:
+    def alone(self, statement: str, parameters: Parameters, foreseen: object) -> Row | None:
         """Run one statement and commit it: SQLite needs no BEGIN and COMMIT for that.
 
-        The observer is told what is *foreseen* to change; for what changes, rows have to come
-        back. None, and nothing was done, when the statement has to wait for a thread, or to be a
-        part of more: that is for run().
+        The observer is told what is *foreseen* to change; for what changes, one row has to come
+        back, of several columns. () when none did. None, and nothing was done, when the statement
+        has to wait for a thread, or to be a part of more: that is for run().
         """
         limit = self._settings.max_wal_bytes
         if (
@@ -148,49 +148,56 @@ class WritingSide(LogSide):
             or not self._turns.take_free()
         ):
             return None
-        rows: list[Row] = []
+        row: Row = ()
         try:
-            self._refuse_if_unusable()
+            if self._refusal is not None:
+                self._refuse_if_unusable()
             cursor = self._open_writer() if self._writer is None else self._writer
-            rows = self._ask_alone(cursor, statement, parameters, foreseen)
+            cursor.connection.set_last_insert_rowid(0)
+            if self.observer is not None:
+                self.observer.alone(foreseen)
+            try:
+                row = cursor.execute(statement, parameters).get or ()
+            except BaseException as error:  # noqa: BLE001 -- raised again there
+                row = self._ask_again(cursor, (statement, parameters, foreseen), error)
             # Nothing changed, nothing committed: then the next commit is somebody else's.
-            if rows and self.observer is not None:
+            if row and self.observer is not None:
                 self.observer.committed()
             self._after_commit(cursor.connection)
         finally:
             if self.observer is not None:
                 self.observer.ended()
             self._give_turn()
-        return rows
+        return row
 
-    def _ask_alone(
-        self, cursor: apsw.Cursor, statement: str, parameters: Parameters, foreseen: object
-    ) -> list[Row]:
-        rows: list[Row] = []
+    def _ask_again(
+        self, cursor: apsw.Cursor, asked: tuple[str, Parameters, object], error: BaseException
+    ) -> Row:
+        """Run a statement alone that ended with *error*: when the lock is free, or not at all."""
+        row: Row = ()
+        statement, parameters, foreseen = asked
 
         def ask() -> None:
-            nonlocal rows
+            nonlocal row
             if self.observer is not None:
-                self.observer.alone(foreseen)
-            rows = cursor.execute(statement, parameters).fetchall()
+                self.observer.alone(foreseen)  # others have committed since
+            row = cursor.execute(statement, parameters).get or ()
 
-        cursor.connection.set_last_insert_rowid(0)
         try:
-            try:
-                ask()
-            except apsw.BusyError as error:
+            if isinstance(error, apsw.BusyError):
                 self._wait_for_lock(ask, error)
-        except apsw.Error as error:
-            self._roll_back()
-            raise self.failure(error) from error
+                return row
         except DataStoreError:
             raise
-        except BaseException:
-            # Interrupted between its steps, a statement would hold the lock.
-            self._writer = None
-            cursor.connection.close(True)
-            raise
-        return rows
+        except BaseException as later:  # noqa: BLE001 -- raised below
+            error = later
+        if isinstance(error, apsw.Error):
+            self._roll_back()
+            raise self.failure(error) from error
+        # Interrupted between its steps, a statement would hold the lock.
+        self._writer = None
+        cursor.connection.close(True)
+        raise error
 
     # -- beginning
 
@@ -336,7 +343,7 @@ class WritingSide(LogSide):
                 self.observer.now_and_then(now)
         for action in actions:
             action()
-        if self._log.due:
+        if self._log.pages >= self._log.due_at:
             self._checkpoint(connection, RESTART if self._log.starved else PASSIVE)
 
     def _require_same_file(self, connection: apsw.Connection) -> None:

@@ -88,6 +88,7 @@ class StoreCore(Generic[T]):
         self._parts = parts
         self._clock = Ratchet(parts.clock)
         self._now = self._clock.now_ms
+        self._ttl = options.ttl
         self._values: Values[T] = Values(parts.codec, options)
         self._decode, self._again = parts.codec.decode, parts.codec.again
         self._history = (
@@ -224,7 +225,7 @@ class StoreCore(Generic[T]):
     def _expiry(self, ttl: Duration | None, now: int) -> int | None:
         """When an entry written now expires; None is the store's default, "never" is never."""
         if ttl is None:
-            milliseconds = self._parts.options.ttl
+            milliseconds = self._ttl
             if milliseconds is None:
                 return None
         elif "expiry" not in self._parts.options.features:
@@ -271,16 +272,17 @@ class StoreCore(Generic[T]):
         row: tuple[object, ...] = (key, now, expires_at, new.unpacked_bytes, new.stored, None)
         if room.limited:
             row = (*row, room.max_entries or NO_LIMIT, room.max_bytes or NO_LIMIT, new.size_bytes)
-        rows = self._database.alone(
+        answer = self._database.alone(
             sql.PUT_WITHIN if room.limited else sql.PUT_ALONE,
             row,
             (key, self._written(key, new, expires_at)),
         )
-        if not rows:
-            room.crowded = rows is not None
+        if not answer:
+            room.crowded = answer is not None
             return 0
-        version, row_id = rows[0]
-        room.put_alone(key, now, inserted=row_id != 0)
+        version, row_id = answer
+        if room.touches is not None:
+            room.put_alone(key, now, inserted=row_id != 0)
         return int(version)
 
     def _written(self, key: Key, new: Encoded, expires_at: int | None) -> Held | None:

@@ -200,7 +200,7 @@ class HotTier(KeptEntries):
             self._begun = table
         elif table.filled:
             self.table = Table(table.sight, b"", 0)
-        self._changes = dict((foreseen,))
+        self._changes = {foreseen[0]: foreseen[1]}
         self._known = True
 
     def expect(self, transaction: Transaction) -> None:

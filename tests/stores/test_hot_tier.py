@@ -696,8 +696,7 @@ class TestAlone:
             store["a"] = 1
             writer = store._database._writer
             assert writer is not None
-            # Called at the row that comes back, before the statement ends.
-            writer.row_trace = _interrupt
+            store._database._writer = _Interrupted(writer)  # type: ignore[assignment]
             with pytest.raises(KeyboardInterrupt):
                 store["a"] = 2
             run(ELSEWHERE, tmp_path, "hot", "delete", "")
@@ -707,5 +706,14 @@ class TestAlone:
             assert store.check() == []
 
 
-def _interrupt(*_row: object) -> None:
-    raise KeyboardInterrupt
+class _Interrupted:
+    """A cursor that a signal meets between two steps of a statement, which holds the lock."""
+
+    def __init__(self, cursor: apsw.Cursor) -> None:
+        self._cursor = cursor
+        self.connection = cursor.connection
+
+    def execute(self, *statement: Any) -> None:
+        """Take the first step."""
+        self._cursor.execute(*statement)
+        raise KeyboardInterrupt
