@@ -37,6 +37,10 @@ T = TypeVar("T")
 
 NO_LIMIT = 1 << 62
 
+REPLACING = 4
+"""After so many sets in a row that replaced an entry, the next is expected to. A wrong guess costs
+a few times what a right one saves."""
+
 NEVER = "never"
 """The ttl of an entry that outlives the store's default."""
 
@@ -104,6 +108,8 @@ class StoreCore(Generic[T]):
         )
         self._monitor = Monitor(parts.name)
         self._room = Room(options, self._monitor.removed)
+        self._replaced = 0
+        """How many sets in a row have replaced something; a guess, so no lock."""
         self._flights = Flights()
         self._keep_hot(parts)
         self._ended = False
@@ -269,17 +275,21 @@ class StoreCore(Generic[T]):
         if room.needs_transaction(now):
             return 0
         expires_at = self._expiry(ttl, now)
-        row: tuple[object, ...] = (key, now, expires_at, new.unpacked_bytes, new.stored, None)
+        row: tuple[object, ...] = (key, now, expires_at, new.unpacked_bytes, new.stored)
+        put, replace = sql.PUT_ALONE, sql.REPLACE_ALONE
         if room.limited:
+            put, replace = sql.PUT_WITHIN, sql.REPLACE_WITHIN
             row = (*row, room.max_entries or NO_LIMIT, room.max_bytes or NO_LIMIT, new.size_bytes)
-        answer = self._database.alone(
-            sql.PUT_WITHIN if room.limited else sql.PUT_ALONE,
-            row,
-            (key, self._written(key, new, expires_at)),
-        )
+        foreseen = key, self._written(key, new, expires_at)
+        answer = None
+        if self._replaced >= REPLACING:
+            answer = self._database.alone(replace, row, foreseen)
         if not answer:
-            room.crowded = answer is not None
-            return 0
+            answer = self._database.alone(put, row, foreseen)
+            if not answer:
+                room.crowded = answer is not None
+                return 0
+            self._replaced = 0 if answer[1] else self._replaced + 1
         version, row_id = answer
         if room.touches is not None:
             room.put_alone(key, now, inserted=row_id != 0)

@@ -46,17 +46,41 @@ ON CONFLICT (key) DO UPDATE SET
 PUT = PUT_MANY + "RETURNING version"
 
 # For a statement alone: last_insert_rowid() was 0, and is again where nothing was inserted.
-PUT_ALONE = PUT_MANY + "RETURNING version, last_insert_rowid()"
-
-# No row comes back when there is no room: ?7 max_entries, ?8 max_bytes, ?9 size_bytes.
-PUT_WITHIN = """
-INSERT INTO entry (key, version, created_at, updated_at, expires_at, unpacked_bytes, value, id)
-SELECT ?1, version_floor + 1, ?2, ?2, ?3, ?4, ?5, ?6 FROM meta
-WHERE entries - EXISTS (SELECT 1 FROM entry WHERE key = ?1) < ?7 AND stored_bytes + ?9 <= ?8
+PUT_ALONE = """
+INSERT INTO entry (key, version, created_at, updated_at, expires_at, unpacked_bytes, value)
+VALUES (?1, (SELECT version_floor + 1 FROM meta), ?2, ?2, ?3, ?4, ?5)
 ON CONFLICT (key) DO UPDATE SET
   version = version + 1, created_at = iif(expires_at <= ?2, ?2, created_at),
   updated_at = max(?2, updated_at), expires_at = ?3, unpacked_bytes = ?4, value = ?5
 RETURNING version, last_insert_rowid()
+"""
+
+# No row comes back when there is no room: ?6 max_entries, ?7 max_bytes, ?8 size_bytes.
+PUT_WITHIN = """
+INSERT INTO entry (key, version, created_at, updated_at, expires_at, unpacked_bytes, value)
+SELECT ?1, version_floor + 1, ?2, ?2, ?3, ?4, ?5 FROM meta
+WHERE entries - EXISTS (SELECT 1 FROM entry WHERE key = ?1) < ?6 AND stored_bytes + ?8 <= ?7
+ON CONFLICT (key) DO UPDATE SET
+  version = version + 1, created_at = iif(expires_at <= ?2, ?2, created_at),
+  updated_at = max(?2, updated_at), expires_at = ?3, unpacked_bytes = ?4, value = ?5
+RETURNING version, last_insert_rowid()
+"""
+
+# The same two for what is there already, in a tenth less of the time of a set; else no row.
+REPLACE_ALONE = """
+UPDATE entry SET
+  version = version + 1, created_at = iif(expires_at <= ?2, ?2, created_at),
+  updated_at = max(?2, updated_at), expires_at = ?3, unpacked_bytes = ?4, value = ?5
+WHERE key = ?1
+RETURNING version, 0
+"""
+
+REPLACE_WITHIN = """
+UPDATE entry SET
+  version = version + 1, created_at = iif(expires_at <= ?2, ?2, created_at),
+  updated_at = max(?2, updated_at), expires_at = ?3, unpacked_bytes = ?4, value = ?5
+WHERE key = ?1 AND (SELECT entries <= ?6 AND stored_bytes + ?8 <= ?7 FROM meta)
+RETURNING version, 0
 """
 
 # The same for all items of an array, see bulk.py. ?1 now, ?2 expires_at, ?3 the type of the keys,
