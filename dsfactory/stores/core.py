@@ -24,7 +24,7 @@ from dsfactory.model import Backup, Key, Kind, OperationEvent
 from dsfactory.options import RECORDABLE, StoreOptions
 from dsfactory.stores import bulk, journal, sql
 from dsfactory.stores.behind import Behind
-from dsfactory.stores.bulk import Row
+from dsfactory.stores.bulk import Load, Row
 from dsfactory.stores.creation import file_identity, require_lineage, settings_of
 from dsfactory.stores.flights import Flights
 from dsfactory.stores.history import History
@@ -157,7 +157,7 @@ class StoreCore(Generic[T]):
 
     def _commit_rows(self, rows: Sequence[Row]) -> None:
         with Transaction(self._database) as tx:
-            self._put_many(tx, rows)
+            self._put_many(tx, bulk.loads(rows))
         self._monitor.wrote(sum(row[3] or len(row[4]) for row in rows))
 
     def _record(self) -> None:
@@ -302,11 +302,13 @@ class StoreCore(Generic[T]):
         expires_ns = FOREVER if expires_at is None else expires_at * NS_PER_MS
         return expires_ns, self._again, new.stored, key, new.size
 
-    def _put_many(self, tx: Transaction, rows: Sequence[Row]) -> None:
+    def _put_many(self, tx: Transaction, loads: Sequence[Load]) -> None:
         self._hot.expect(tx)
         before = self._room.before(tx)
-        bulk.put(tx, rows)
-        keys = [row[0] for row in rows]
+        keys: list[Key] = []
+        for load in loads:
+            load.put(tx)
+            keys += load.keys
         self._room.wrote_many(tx, keys, before)
         self._keep_limits(tx)
         self._hot.wrote(tx, *keys, *self._room.gone())

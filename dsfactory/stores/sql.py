@@ -84,7 +84,8 @@ RETURNING version, 0
 """
 
 # The same for all items of an array, see bulk.py. ?1 now, ?2 expires_at, ?3 the type of the keys,
-# ?4 whether values are text, ?5 the items.
+# ?4 whether values are text that are not compressed, ?5 the items. With LIMIT the inner SELECT
+# stays one, and an item is copied and cut up once, not at every mention.
 PUT_EACH = """
 INSERT INTO entry (key, version, created_at, updated_at, expires_at, unpacked_bytes, value)
 SELECT
@@ -94,10 +95,13 @@ SELECT
     ELSE substr(item, 15, key_bytes)
   END,
   (SELECT version_floor + 1 FROM meta), ?1, ?1, ?2,
-  nullif(CAST(substr(item, 5, 10) AS INTEGER), 0),
-  iif(?4, CAST(substr(item, 15 + key_bytes) AS TEXT), substr(item, 15 + key_bytes))
+  nullif(size, 0),
+  iif(?4 AND size = 0, CAST(substr(item, 15 + key_bytes) AS TEXT), substr(item, 15 + key_bytes))
 FROM (
-  SELECT value AS item, CAST(substr(value, 1, 4) AS INTEGER) AS key_bytes FROM carray(?5)
+  SELECT
+    value AS item, CAST(substr(value, 1, 4) AS INTEGER) AS key_bytes,
+    CAST(substr(value, 5, 10) AS INTEGER) AS size
+  FROM carray(?5) LIMIT -1
 ) WHERE true
 ON CONFLICT (key) DO UPDATE SET
   version = version + 1, created_at = iif(expires_at <= ?1, ?1, created_at),

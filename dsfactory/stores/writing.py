@@ -13,6 +13,7 @@ from dsfactory.keys import checked_key, shown_key
 from dsfactory.model import Key
 from dsfactory.stores import sql
 from dsfactory.stores.behind import Behind
+from dsfactory.stores.bulk import Load
 from dsfactory.stores.monitor import measured
 from dsfactory.stores.reading import absent
 from dsfactory.stores.values import Encoded
@@ -168,20 +169,15 @@ class WritingStore(WatchingStore[T]):
         """Write all pairs, or none when one of them is refused."""
         pairs: Iterable[tuple[Key, T]]
         pairs = mapping.items() if isinstance(mapping, Mapping) else mapping
-        encoded = [
-            (key, self._values.encode(key, value))
-            for key, value in ((checked_key(key), value) for key, value in pairs)
-        ]
+        load, size, encode = Load(), 0, self._values.encode
+        for key, value in ((checked_key(key), value) for key, value in pairs):
+            stored, unpacked_bytes, encoded_bytes = encode(key, value)
+            load.add(key, stored, unpacked_bytes)
+            size += encoded_bytes
         with self._database.write() as tx:
-            now, expires_at = tx.now, self._expiry(ttl, tx.now)
-            self._put_many(
-                tx,
-                [
-                    (key, now, expires_at, new.unpacked_bytes, new.stored, None)
-                    for key, new in encoded
-                ],
-            )
-        self._monitor.wrote(sum(new.size for _, new in encoded))
+            load.now, load.expires_at = tx.now, self._expiry(ttl, tx.now)
+            self._put_many(tx, [load])
+        self._monitor.wrote(size)
 
     @measured
     def delete(self, key: Key) -> bool:

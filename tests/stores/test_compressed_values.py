@@ -69,6 +69,21 @@ def test_plain_json_is_text(make_store: MakeStore) -> None:
     assert (found[1][1], found[1][3]) == ("blob", 5002)
 
 
+@pytest.mark.parametrize(("codec", "form"), [("json", "text"), ("msgpack", "blob")])
+def test_many_of_both_sizes(make_store: MakeStore, codec: str, form: str) -> None:
+    """Of many at once each is stored as it would be alone, whatever comes before and after it."""
+    values: dict[ds.Key, Any] = {
+        key: {"é": "v" * (5000 if number % 2 else number)}
+        for number, key in enumerate(["a", "é", 1, -(2**63), b"", b"\xff", "", "0", 0, "z" * 1024])
+    }
+    store = make_store("custom", codec=codec, compression=True, compression_threshold=1024)
+    store.set_many(values)
+    assert dict(store) == values
+    with stranger(store) as other:
+        found = dict(other.execute("SELECT key, typeof(value) FROM entry").fetchall())
+    assert found == {key: form if number % 2 == 0 else "blob" for number, key in enumerate(values)}
+
+
 def test_incompressible_value(make_store: MakeStore) -> None:
     """What compression does not make smaller is stored as it is."""
     store = make_store("custom", codec="raw")
