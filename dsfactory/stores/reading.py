@@ -113,7 +113,9 @@ class ReadingStore(StoreCore[T]):
         else:
             table, now = hot.current(), self._now()
         if table is not None:
-            held = table.young.get(key) or hot.find(table, key)
+            held = table.young.get(key)
+            if held is None and (held := table.old.get(key)) is not None:
+                hot.keep(table, held)
             if held is not None:
                 return self._known(held, now)
         return self._fetched(key, now, table)
@@ -153,7 +155,8 @@ class ReadingStore(StoreCore[T]):
             value = again(stored)
         except Exception:  # noqa: BLE001 -- whatever it is, decode() says it in our words
             value = self._decode(stored)
-        size = len(stored) if stored.__class__ is bytes else size_of(stored, None)
+        bytes_only = stored.__class__ is bytes or stored.isascii()
+        size = len(stored) if bytes_only else size_of(stored, None)
         if table is not None:
             expires_ns = FOREVER if expires_at is None else expires_at * NS_PER_MS
             if is_unchangeable(value):
