@@ -3,8 +3,9 @@
 SQLite's own waiting sleeps longer the longer it has waited, so that whoever came last is served
 first. Here everybody tries once without waiting; only who finds the lock taken queues, on
 ``flock`` of a small file beside the database, and whoever is in front asks again and again until
-it has the lock. It stays in front until its commit, and the next one takes over. Nothing but
-fairness depends on that file: SQLite's lock is the one that counts.
+it has the lock. It stays in front until its commit, and the next one takes over. Who has written
+for a while looks whether somebody is in front, and makes way. Nothing but fairness depends on
+that file: SQLite's lock is the one that counts.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from dsfactory.clock import pause, ticks_ns
+from dsfactory.clock import NS_PER_MS, pause, ticks_ns
 from dsfactory.engine.files import PRIVATE_FILE, QUEUE_FILE
 
 try:
@@ -26,19 +27,31 @@ except ImportError:  # Windows
 LONGEST_WAIT_MS = 5000
 """Doubling ends here: SQLite itself has waited as long, by the standard busy timeout, each time."""
 
-IN_FRONT_S = 0.00005
-"""How long whoever is in front sleeps between attempts; a commit takes about as long."""
+BURST_NS = 4_000_000
+"""How long a process may write before it looks whether others wait: about 100 commits that find
+its page cache as it left it, and eight processes have all had their turn after 32 ms."""
 
-BEHIND_S = 0.0006
-"""How long who comes last sleeps, at most, between looks at who is in front. Who has waited longer
-looks more often, and so comes to the front first: scripts/bench/fairness."""
+MAKE_WAY_S = 0.001
+"""How long it then stays away from the lock: whoever is in front asks once meanwhile."""
 
-PATIENCE = ((10, BEHIND_S), (20, 0.0003), (40, 0.0002), (200, 0.0001), (1000, 0.001))
-"""How long who has waited so many milliseconds sleeps; after that somebody writes for long."""
+FRESH_NS = 1_000_000
+"""Who writes again after so long has made way already."""
+
+IN_FRONT_S = (0.00005, 0.0003, 0.001)
+"""How long whoever is in front sleeps between attempts: at first, where commits are short; among
+many writers; at most, during a long transaction. Never longer than MAKE_WAY_S."""
+
+BEHIND_S = 0.0003
+"""The others sleep as long as they have waited, and no less than this. A look costs some 15 us of
+the processor of the one that writes: scripts/bench/fairness."""
+
+PATIENCE = ((20, 0.0024), (40, 0.0008), (200, 0.0003), (1000, 0.001))
+"""The longest sleep of who has waited less than so many milliseconds. Who has waited longer looks
+more often, and so comes to the front first; after that, somebody writes for long."""
 
 LONGEST_LOOK_S = 0.005
 
-ASK_ANYWAY = 32
+ASK_ANYWAY = 16
 """Looks after which one from behind asks for the lock: who is in front may have been stopped."""
 
 
@@ -72,35 +85,61 @@ class Queue:
         self._path = f"{path}{QUEUE_FILE}"
         self._descriptor: int | None = None
         self._usable = fcntl is not None
+        self._burst_began = 0
         self.in_front = False
+        self.crowded = False
+        """Whether the last look found others waiting: then make_way() before the lock is asked."""
 
     def wait(self, attempt: Callable[[], bool], patience_ms: int) -> bool:
         """Call *attempt* until it succeeds or *patience_ms* are over; return whether it did.
 
         After a success the caller may be in front: it calls leave() when it has committed.
         """
-        started = ticks_ns()
-        deadline = started + patience_ms * 1_000_000
-        looks = 0
+        succeeded = False
         try:
-            while (now := ticks_ns()) < deadline:
-                looks += 1
-                if self.in_front or self._come_to_front():
-                    # A hundredth of the wait: a long transaction is waited for at rest.
-                    sleep_s = max(IN_FRONT_S, min(LONGEST_LOOK_S, (now - started) / 1e11))
-                else:
-                    sleep_s = _between_looks_s((now - started) // 1_000_000)
-                    if self._usable and looks % ASK_ANYWAY:
-                        pause(_jitter() * sleep_s)
-                        continue
-                if attempt():
-                    return True
-                pause(_jitter() * sleep_s)
-        except BaseException:
-            self.leave()
-            raise
-        self.leave()
+            succeeded = self._ask(attempt, patience_ms * NS_PER_MS)
+        finally:
+            if not succeeded:
+                self.leave()
+        return succeeded
+
+    def _ask(self, attempt: Callable[[], bool], patience_ns: int) -> bool:
+        started = ticks_ns()
+        looks = 0
+        while (waited := ticks_ns() - started) < patience_ns:
+            looks += 1
+            front = self.in_front or self._come_to_front()
+            asks = front or not self._usable or looks % ASK_ANYWAY == 0
+            if asks and attempt():
+                self._begin_burst()
+                return True
+            pause(_jitter() * (_in_front_s(waited) if front else _behind_s(waited)))
         return False
+
+    def look(self, now: int) -> None:
+        """After a commit at *now*: note whether others wait while we have written for long.
+
+        Costs a comparison in most cases, and a few microseconds once in BURST_NS.
+        """
+        if now < self._burst_began + BURST_NS:
+            return
+        self._burst_began = now
+        if not self._usable or (self._descriptor is None and not Path(self._path).exists()):
+            return
+        if self._come_to_front():
+            self.leave()
+        else:
+            self.crowded = self._descriptor is not None
+
+    def make_way(self) -> None:
+        """Stay away from the lock for a moment, unless we have since we saw others waiting."""
+        if ticks_ns() < self._burst_began + FRESH_NS:
+            pause(MAKE_WAY_S)
+        self._begin_burst()
+
+    def _begin_burst(self) -> None:
+        self._burst_began = ticks_ns()
+        self.crowded = False
 
     def _come_to_front(self) -> bool:
         if not self._usable:
@@ -139,6 +178,7 @@ class Queue:
         """Let go of the file; in a forked child, which would keep the parent's place."""
         descriptor, self._descriptor = self._descriptor, None
         self.in_front = False
+        self.crowded = False
         if descriptor is not None:
             os.close(descriptor)
 
@@ -148,8 +188,14 @@ def _open(path: str) -> int:
     return os.open(path, flags, PRIVATE_FILE)
 
 
-def _between_looks_s(waited_ms: int) -> float:
-    for longest, sleep_s in PATIENCE:
-        if waited_ms < longest:
-            return sleep_s
+def _in_front_s(waited_ns: int) -> float:
+    first, among_many, longest = IN_FRONT_S
+    grown = max(first, min(among_many, waited_ns / 4e9))
+    return max(grown, min(longest, waited_ns / 1e11))
+
+
+def _behind_s(waited_ns: int) -> float:
+    for longest_ms, sleep_s in PATIENCE:
+        if waited_ns < longest_ms * NS_PER_MS:
+            return min(sleep_s, max(BEHIND_S, waited_ns / 1e9))
     return LONGEST_LOOK_S

@@ -153,6 +153,8 @@ class WritingSide(LogSide):
             if self._refusal is not None:
                 self._refuse_if_unusable()
             cursor = self._open_writer() if self._writer is None else self._writer
+            if self._queue.crowded:
+                self._queue.make_way()
             cursor.connection.set_last_insert_rowid(0)
             if self.observer is not None:
                 self.observer.alone(foreseen)
@@ -251,6 +253,8 @@ class WritingSide(LogSide):
         limit = self._settings.max_wal_bytes
         if limit is not None and self._log.pages * PAGE_BYTES > limit:
             self._shorten_log(cursor.connection)
+        if self._queue.crowded:
+            self._queue.make_way()
         try:
             cursor.execute(BEGIN)
         except apsw.BusyError as error:
@@ -267,17 +271,22 @@ class WritingSide(LogSide):
             return True
 
         try:
-            for retry in range(self._retry.max_retries + 1):
-                if retry:
-                    self.retries += 1
-                    pause(self._retry.wait_s(retry - 1))
-                    if attempt():
-                        return
-                if self._queue.wait(attempt, self._settings.busy_timeout_ms):
-                    return
+            if self._ask_for_lock(attempt):
+                return
         except apsw.Error as error:
             raise self.failure(error) from error
         raise self.failure(busy) from busy
+
+    def _ask_for_lock(self, attempt: Callable[[], bool]) -> bool:
+        patience_ms = self._settings.busy_timeout_ms
+        if self._queue.wait(attempt, patience_ms):
+            return True
+        for retry in range(self._retry.max_retries):
+            self.retries += 1
+            pause(self._retry.wait_s(retry))
+            if attempt() or self._queue.wait(attempt, patience_ms):
+                return True
+        return False
 
     def _give_turn(self) -> None:
         if self._queue.in_front:
@@ -339,6 +348,7 @@ class WritingSide(LogSide):
         if not self._looked_at <= (now := ticks_ns()) < self._looked_at + LOOK_NS:
             self._looked_at = now
             self._require_same_file(connection)
+            self._queue.look(now)
             if self.observer is not None:
                 self.observer.now_and_then(now)
         for action in actions:

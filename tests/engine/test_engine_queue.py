@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import stat
 import threading
@@ -30,6 +31,13 @@ fcntl = pytest.importorskip("fcntl")
 
 PATIENT = Settings(busy_timeout_ms=30_000)
 COMMITS = 60
+MANY = 10
+"""Transactions of another process that one waits for at most; up to three are usual."""
+LONG = """
+WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100000)
+SELECT max(n) FROM c
+"""
+"""A statement that takes some ten milliseconds."""
 
 
 class Place:
@@ -156,6 +164,57 @@ class TestQueue:
         rival.run("COMMIT")
         assert child.answer() == ""
         assert values(open_database(path)) == [1, 2, 3]
+
+    def test_long_transactions_in_a_row(self, path: Path) -> None:
+        """Who writes without a pause, and for long each time, makes way for others."""
+        stopping, stop = os.pipe()
+
+        def write_on() -> int:
+            database = open_database(path, settings=PATIENT)
+            rounds = 0
+            while not select.select([stopping], [], [], 0)[0]:
+                with database.write() as tx:
+                    tx.rows(LONG)
+                    tx.run(ADD, ("theirs",))
+                rounds += 1
+            return rounds
+
+        child = forked(write_on)
+        database = open_database(path, settings=PATIENT)
+        while values(database).count("theirs") < 3:
+            os.sched_yield()
+        passed = []
+        for _ in range(20):
+            before = values(database).count("theirs")
+            with database.write() as tx:
+                tx.run(ADD, ("ours",))
+                (count,) = tx.rows("SELECT count(*) FROM thing WHERE v = 'theirs'")
+            passed.append(count[0] - before)
+        os.write(stop, b"x")
+        assert child.answer() > 3
+        assert max(passed) <= MANY
+        database.close()
+        os.close(stop)
+        os.close(stopping)
+
+    def test_nobody_waits(self, path: Path, place: Place) -> None:
+        """Who writes on while nobody waits never stays away; somebody in front is noticed."""
+        database = open_database(path, settings=PATIENT)
+
+        def noticed() -> bool:
+            add(database, 3)
+            return database._queue.crowded
+
+        while not database._queue._descriptor:
+            assert not noticed()
+        assert not any(noticed() for _ in range(COMMITS))
+        assert place.take()
+        while not noticed():
+            pass
+        place.leave()
+        add(database, 4)
+        assert not database._queue.crowded
+        database.close()
 
     def test_patience_behind(self, path: Path, place: Place, rival: Rival) -> None:
         """Behind somebody, too, waiting ends after busy_timeout_ms with BusyError."""
