@@ -45,7 +45,7 @@ BEHIND_S = 0.0003
 """The others sleep as long as they have waited, and no less than this. A look costs some 15 us of
 the processor of the one that writes: scripts/bench/fairness."""
 
-PATIENCE = ((20, 0.0024), (40, 0.0008), (200, 0.0003), (1000, 0.001))
+PATIENCE = ((12, 0.0024), (24, 0.0006), (400, 0.0002), (1000, 0.001))
 """The longest sleep of who has waited less than so many milliseconds. Who has waited longer looks
 more often, and so comes to the front first; after that, somebody writes for long."""
 
@@ -129,7 +129,7 @@ class Queue:
         if self._come_to_front():
             self.leave()
         else:
-            self.crowded = self._descriptor is not None
+            self.crowded = self._usable and self._descriptor is not None
 
     def make_way(self) -> None:
         """Stay away from the lock for a moment, unless we have since we saw others waiting."""
