@@ -18,7 +18,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from pathlib import Path
 from struct import Struct
 from typing import Final
@@ -34,16 +34,16 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-SLOTS = 256
+SLOTS = 1024
 """Notices that are kept; who comes later forgets everything, which costs him as much."""
 
-SLOT_BYTES = 1024
-"""Some fifty keys; a notice of more says that it cannot tell."""
+SLOT_BYTES = 512
+"""Some twenty keys; a notice of more says that it cannot tell."""
 
 _HEAD = Struct(f"<IH{NAME_BYTES}s{NAME_BYTES}s")
 """Checksum of the rest, bytes of keys, the commit before, the commit."""
 
-_CHECKSUM_BYTES = 4
+_SUM, _REST = Struct("<I"), Struct(f"<H{NAME_BYTES}s{NAME_BYTES}s")
 _ROOM = SLOT_BYTES - _HEAD.size
 _TOO_MANY = 0xFFFF
 
@@ -60,7 +60,8 @@ HEARD_NS: Final = 2_000_000_000
 _KEYS: dict[bytes, Callable[[bytes], Key]] = {b"s": bytes.decode, b"i": int, b"b": bytes}
 """What a key is read with, by the letter that it is written with; its length comes in between."""
 
-_KEY_HEAD = 5
+_KEY_HEAD = Struct("<cH")
+"""That letter, and how many bytes follow."""
 
 
 class Notices(forks.Restarting):
@@ -90,9 +91,8 @@ class Notices(forks.Restarting):
     def tell(self, before: bytes, commit: bytes, told: bytes | None) -> None:
         """Say that *commit*, which came next after *before*, changed what *told* says."""
         size = _TOO_MANY if told is None else len(told)
-        rest = _HEAD.pack(0, size, before, commit)[_CHECKSUM_BYTES:] + (told or b"")
-        notice = crc32(rest).to_bytes(_CHECKSUM_BYTES, "little") + rest
-        self._write(notice, (change_of(commit) % SLOTS + 1) * SLOT_BYTES)
+        rest = _REST.pack(size, before, commit) + (told or b"")
+        self._write(_SUM.pack(crc32(rest)) + rest, (change_of(commit) % SLOTS + 1) * SLOT_BYTES)
 
     # -- who listens
 
@@ -104,36 +104,32 @@ class Notices(forks.Restarting):
         if self._opened(make=True):
             self._write(_LISTENING.pack(now_ns), 0)
 
-    def follow(self, before: bytes, after: bytes) -> tuple[bytes, set[Key] | None]:
+    def follow(self, before: bytes, after: bytes) -> tuple[bytes, list[Key] | None]:
         """Follow the chain of commits from *before* towards *after*: how far it goes, and what
         was changed on the way.
 
         None in place of the keys: there is no telling, now or later.
         """
-        reached, found = before, set[Key]()
-        ahead = change_of(after) - change_of(before) & 0xFFFFFFFF
-        while reached != after:
-            if not 0 < ahead <= SLOTS:
-                return reached, None
-            first = (change_of(reached) + 1) % SLOTS
-            slots = min(ahead, SLOTS - first)
-            for data in self._slots(first, slots):
-                step = _read_notice(data, reached)
-                if step is None:
-                    return reached, found
-                reached, keys = step
-                if keys is None:
-                    return reached, None
-                found.update(keys)
-            ahead -= slots
-        return reached, found
+        number, found = change_of(before), list[Key]()
+        ahead = change_of(after) - number & 0xFFFFFFFF
+        if ahead > SLOTS:
+            return before, None
+        # Nothing is ahead of the same commit, nor of a log that is just being started over.
+        while ahead:
+            first = (number + 1) % SLOTS
+            count = min(ahead, SLOTS - first)
+            data = self._read((first + 1) * SLOT_BYTES, count * SLOT_BYTES)
+            for start in range(0, count * SLOT_BYTES, SLOT_BYTES):
+                commit = _read_notice(data, start, before, found)
+                if commit is None:
+                    return before, found
+                if not commit:
+                    return before, None
+                before = commit
+            number, ahead = number + count, ahead - count
+        return before, found
 
     # -- the file
-
-    def _slots(self, first: int, count: int) -> Iterator[bytes]:
-        data = self._read((first + 1) * SLOT_BYTES, count * SLOT_BYTES)
-        for start in range(0, count * SLOT_BYTES, SLOT_BYTES):
-            yield data[start : start + SLOT_BYTES]
 
     def _opened(self, *, make: bool) -> bool:
         with self._lock:
@@ -149,13 +145,13 @@ class Notices(forks.Restarting):
             return self._descriptor is not None
 
     def _read(self, start: int, size: int) -> bytes:
-        with self._lock:
-            if self._descriptor is None:
-                return b""
-            try:
-                return os.pread(self._descriptor, size, start)
-            except OSError:
-                return b""
+        descriptor = self._descriptor
+        if descriptor is None:
+            return b""
+        try:
+            return os.pread(descriptor, size, start)
+        except OSError:  # closed meanwhile; what is read of another file is no notice
+            return b""
 
     def _write(self, data: bytes, start: int) -> None:
         with self._lock:
@@ -209,7 +205,7 @@ def _open(path: str, *, make: bool) -> int:
 
 def written(keys: Collection[Key]) -> bytes | None:
     """Return *keys* as a notice has them; None when they do not fit into one."""
-    if len(keys) * _KEY_HEAD > _ROOM:
+    if len(keys) * _KEY_HEAD.size > _ROOM:
         return None
     text = b"".join(map(_written_key, keys))
     return text if len(text) <= _ROOM else None
@@ -217,34 +213,33 @@ def written(keys: Collection[Key]) -> bytes | None:
 
 def _written_key(key: Key) -> bytes:
     if isinstance(key, str):
-        text = key.encode()
-        return b"s%04d%b" % (len(text), text)
-    if isinstance(key, int):
-        text = b"%d" % key
-        return b"i%04d%b" % (len(text), text)
-    return b"b%04d%b" % (len(key), key)
+        kind, text = b"s", key.encode()
+    elif isinstance(key, int):
+        kind, text = b"i", b"%d" % key
+    else:
+        kind, text = b"b", key
+    return _KEY_HEAD.pack(kind, len(text)) + text
 
 
-def _read_notice(data: bytes, before: bytes) -> tuple[bytes, list[Key] | None] | None:
-    """Return the commit that followed *before*, and its keys if they are told.
+def _read_notice(data: bytes, start: int, before: bytes, found: list[Key]) -> bytes | None:
+    """Return the commit that followed *before*, by the notice at *start*; its keys go to *found*.
 
-    None when *data* is not the notice of that commit.
+    None when there is no notice of it; b"" when the notice does not tell the keys.
     """
-    if len(data) < _HEAD.size:
+    if len(data) < start + _HEAD.size:
         return None
-    checksum, size, here, after = _HEAD.unpack_from(data)
-    end = _HEAD.size + (size if size <= _ROOM else 0)
-    if here != before or checksum != crc32(data[_CHECKSUM_BYTES:end]):
+    checksum, size, here, commit = _HEAD.unpack_from(data, start)
+    if here != before:
         return None
-    return after, None if size > _ROOM else _read_keys(data[_HEAD.size : end])
-
-
-def _read_keys(text: bytes) -> list[Key]:
-    keys: list[Key] = []
-    start = 0
-    while start < len(text):
-        value = start + _KEY_HEAD
-        end = value + int(text[start + 1 : value])
-        keys.append(_KEYS[text[start : start + 1]](text[value:end]))
-        start = end
-    return keys
+    text = start + _HEAD.size
+    end = text + (size if size <= _ROOM else 0)
+    if checksum != crc32(data[start + _SUM.size : end]):
+        return None
+    if size > _ROOM:
+        return b""
+    while text < end:
+        kind, length = _KEY_HEAD.unpack_from(data, text)
+        text += _KEY_HEAD.size
+        found.append(_KEYS[kind](data[text : text + length]))
+        text += length
+    return commit  # type: ignore[no-any-return]

@@ -64,9 +64,6 @@ class Both:
 class Observer(Protocol):
     """Somebody who keeps in memory what the file holds."""
 
-    telling: bool
-    """Whether he has to see the state before every change while the write lock is held."""
-
     def begun(self, transaction: Transaction) -> None:
         """Look at the state before the first change; the write lock is held."""
         ...
@@ -80,8 +77,11 @@ class Observer(Protocol):
         """Look at what was changed, before the witness and the commit."""
         ...
 
-    def committed(self) -> None:
-        """Take over what was committed; nobody else of this process has begun to write."""
+    def committed(self, frame: int) -> None:
+        """Take over what was committed, up to *frame* of the log.
+
+        Nobody else of this process has begun to write.
+        """
         ...
 
     def ended(self) -> None:

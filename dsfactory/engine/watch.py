@@ -50,10 +50,12 @@ _CHANGES = 1
 
 _SHIFT = 0 if sys.byteorder == "little" else 32
 
-_NAME = Struct("=IIII8s")
-NAME_BYTES = _NAME.size
+_NAME = Struct("=I2sHII8s8s")
+"""The number of the change, what never changes, the size of pages, the last frame, the pages of the
+database, the checksum of all frames, the salts of the log: bytes 8 to 39 of the header."""
 
-_PAGE_SIZE, _FRAME, _SALTS = slice(14, 16), slice(16, 20), slice(32, 40)
+NAME_BYTES = _NAME.size
+_NUMBER = Struct("=I").unpack_from
 
 _LOG_HEAD_BYTES = 32
 _FRAME_HEAD = Struct(">II8sII")
@@ -79,39 +81,41 @@ def follows(header: memoryview[int] | None, earlier: memoryview[int] | None) -> 
 
 
 def commit_of(header: bytes) -> bytes:
-    """Return what names the last commit for good: number, frame, checksum of all frames, salts."""
-    return header[8:12] + header[_FRAME] + header[24:40]
+    """Return what names the last commit for good: its number and frame, the checksum of all
+    frames, the salts of the log, and what never changes."""
+    return header[8:40]
 
 
 def change_of(commit: bytes) -> int:
     """Return the number of a commit, which grows by one with each, modulo 2**32."""
-    return int.from_bytes(commit[:4], sys.byteorder)
+    return _NUMBER(commit)[0]  # type: ignore[no-any-return]
 
 
-def commit_after(path: Path, header: bytes) -> bytes | None:
-    """Return what names the commit that came next after *header*, by the log itself.
+def commits_before(path: Path, header: bytes, frame: int) -> tuple[bytes, bytes] | None:
+    """Return what names the commit that ended with *frame*, after the one before it, by the log.
 
-    None when it cannot be read there: when the log was started over meanwhile, for instance.
+    The log is read from *header* on. None when it does not tell: it was started over meanwhile,
+    for instance.
     """
-    page_bytes = int.from_bytes(header[_PAGE_SIZE], sys.byteorder)
+    before = name = commit_of(header)
+    number, kept, page_bytes, at, _, _, salts = _NAME.unpack(name)
     frame_bytes = _FRAME_HEAD.size + (65536 if page_bytes == 1 else page_bytes)
-    frame = int.from_bytes(header[_FRAME], sys.byteorder)
     try:
         with Path(f"{path}-wal").open("rb", buffering=0) as log:
-            while True:
-                at = _LOG_HEAD_BYTES + frame * frame_bytes
-                _, pages, salts, *sums = _FRAME_HEAD.unpack(
-                    os.pread(log.fileno(), _FRAME_HEAD.size, at)
-                )
-                frame += 1
-                if salts != header[_SALTS]:
+            while at < frame:
+                head = os.pread(log.fileno(), _FRAME_HEAD.size, _LOG_HEAD_BYTES + at * frame_bytes)
+                _, pages, here, *sums = _FRAME_HEAD.unpack(head)
+                if here != salts:
                     return None
+                at += 1
                 if pages:
-                    break
-    except (OSError, struct.error):  # no such frame yet
+                    number = (number + 1) & 0xFFFFFFFF
+                    sums_bytes = b"".join(n.to_bytes(4, sys.byteorder) for n in sums)
+                    fields = (number, kept, page_bytes, at, pages, sums_bytes, salts)
+                    before, name, ended = name, _NAME.pack(*fields), at
+    except (OSError, struct.error):  # no such frame
         return None
-    number = (change_of(commit_of(header)) + 1) & 0xFFFFFFFF
-    return _NAME.pack(number, frame, *sums, salts)
+    return (before, name) if name != before and ended == frame else None
 
 
 class _Index:
@@ -304,6 +308,7 @@ class Watch:
 
     def __init__(self, database: ReadingSide, settings: Settings) -> None:
         """Nothing is looked at before it is asked for."""
+        self.path = database.path
         self._database = database
         self._settings = settings
         self._lock = threading.Lock()

@@ -143,7 +143,6 @@ class WritingSide(LogSide):
             self._witness is not None
             or self.settle is not None
             or self._owner == get_ident()
-            or (self.observer is not None and self.observer.telling)
             or (limit is not None and self._log.pages * PAGE_BYTES > limit)
             or not self._turns.take_free()
         ):
@@ -164,7 +163,7 @@ class WritingSide(LogSide):
                 row = self._ask_again(cursor, (statement, parameters, foreseen), error)
             # Nothing changed, nothing committed: then the next commit is somebody else's.
             if row and self.observer is not None:
-                self.observer.committed()
+                self.observer.committed(self._log.pages)
             self._after_commit(cursor.connection)
         finally:
             if self.observer is not None:
@@ -337,7 +336,7 @@ class WritingSide(LogSide):
             self._roll_back()
             raise
         if self.observer is not None:
-            self.observer.committed()
+            self.observer.committed(self._log.pages)
         self._after_commit(transaction.cursor.connection, transaction.actions)
 
     def _after_commit(

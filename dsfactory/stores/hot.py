@@ -15,7 +15,16 @@ from typing import Any
 from dsfactory.clock import END_OF_TIME, NS_PER_MS, wall_ns
 from dsfactory.engine import Transaction, forks
 from dsfactory.engine.notices import Notices, written
-from dsfactory.engine.watch import Sight, Watch, commit_after, commit_of, follows, words_of
+from dsfactory.engine.watch import (
+    Sight,
+    Token,
+    Watch,
+    change_of,
+    commit_of,
+    commits_before,
+    follows,
+    words_of,
+)
 from dsfactory.model import Key
 from dsfactory.stores.kept import NOTHING, KeptEntries, Table
 from dsfactory.stores.monitor import Held
@@ -62,7 +71,7 @@ class HotTier(KeptEntries):
         self.looked = False
         """Set with every look at the file: time to count what was only noted."""
         self._begun: Table | None = None
-        self._before: bytes = b""
+        self._before: Token = b""
         """What was committed when our transaction began, when others want to know of it."""
         self._changes: dict[Key, Held | None] = {}
         self._known = False
@@ -163,29 +172,14 @@ class HotTier(KeptEntries):
 
     def begun(self, transaction: Transaction) -> None:
         """Note the state that *transaction* changes; this thread has the write lock."""
-        self._begun, self._before = None, b""
-        table = self._seen() if self.telling else self.table
-        if table.filled:
-            if table.words == table.header:
-                self._begun = table
-            elif not self._before:
-                self.table = Table(table.sight, b"", 0)
+        self._stand()
+        if self._begun is not None and not self._begun.filled:
+            self._begun = None  # nothing to keep
         self._watched = self._begun is not None or bool(self._before)
         if self._watched:
             self._changes.clear()
             self._known = True
             self._base = transaction.cursor.connection.total_changes()
-        self.writer = get_ident()
-
-    def _seen(self) -> Table:
-        """Look at the header, for the notice of what will be changed; return the table of now."""
-        sight, table = self._watch.sight(), self.table
-        token = b"" if sight is None else sight.token()
-        if isinstance(token, bytes):
-            self._before = token
-            if table.filled and table.token != token:
-                table = self.followed(table, token) or table
-        return table
 
     def alone(self, foreseen: tuple[Key, Held | None]) -> None:
         """Note the state that one statement will change, and what the one entry holds then.
@@ -193,15 +187,26 @@ class HotTier(KeptEntries):
         No lock is needed: whoever commits between this look and the statement makes two changes
         of one, and the table is not kept.
         """
-        self.writer = get_ident()
-        table = self.table
-        self._begun = None
-        if table.words == table.header:
-            self._begun = table
-        elif table.filled:
-            self.table = Table(table.sight, b"", 0)
+        self._stand()
         self._changes = {foreseen[0]: foreseen[1]}
         self._known = True
+        if self._before:
+            self._notice = written(self._changes)
+
+    def _stand(self) -> None:
+        """Look at what is committed; a table that is older is dropped, or left to the notices."""
+        self.writer = get_ident()
+        table = self.table
+        self._begun, self._before = None, b""
+        if table.words == table.header:
+            self._begun = table
+            if self.telling:
+                self._before = table.token
+        elif self.telling:
+            sight = self._watch.sight()
+            self._before = b"" if sight is None else sight.token()
+        elif table.filled:
+            self.table = Table(table.sight, b"", 0)
 
     def expect(self, transaction: Transaction) -> None:
         """Say that wrote() will tell what is changed from here on."""
@@ -233,48 +238,53 @@ class HotTier(KeptEntries):
         if self._before:
             self._notice = written(self._changes) if self._known else None
 
-    def committed(self) -> None:
+    def committed(self, frame: int) -> None:
         """Keep the table if ours was the only commit, and tell what it changed."""
         begun, before = self._begun, self._before
-        told = bool(before) and self._tell(before)
+        if begun is None and not before:
+            return
+        sight = self._watch.sight() if begun is None else begun.sight
+        token = b"" if sight is None else sight.token()
+        told = isinstance(before, bytes) and before and self._tell(before, token, frame)
         if begun is not None:
             self._begun = None
-            self._carry_on(begun, told=told)
+            self._carry_on(begun, token, told=bool(told))
 
     def ended(self) -> None:
         """Let other threads make tables again."""
         self._begun, self._before = None, b""
         self.writer = 0
 
-    def _tell(self, before: bytes) -> bool:
-        sight = self._watch.sight()
-        after = b"" if sight is None else sight.token()
-        commit: bytes | None = None
+    def _tell(self, before: bytes, after: Token, frame: int) -> bool:
+        """Tell what was changed; return whether that, or nothing, has to be known."""
         if after == before:
-            return True  # nothing was changed
-        if isinstance(after, bytes) and follows(words_of(after), words_of(before)):
-            commit = commit_of(after)
-        elif sight is not None:
-            commit = commit_after(sight.path, before)  # somebody has committed since
-        if commit is not None:
-            self._notices.tell(commit_of(before), commit, self._notice)
-        return commit is not None
+            return True
+        names: tuple[bytes, bytes] | None = None
+        if isinstance(after, bytes) and after:
+            names = commit_of(before), commit_of(after)
+            if change_of(names[1]) - change_of(names[0]) & 0xFFFFFFFF != 1:
+                # Others have committed as well, before us or after us.
+                names = commits_before(self._watch.path, before, frame)
+        if names is not None:
+            self._notices.tell(*names, self._notice)
+        return names is not None
 
-    def _carry_on(self, begun: Table, *, told: bool) -> None:
-        token = begun.sight.token()
+    def _carry_on(self, begun: Table, token: Token, *, told: bool) -> None:
+        header = words_of(token)
         with self._lock:
             if self.table is not begun or token == begun.token:
                 return
-            table = begun.under(token)
-            if not (self._known and follows(table.header, begun.header)):
+            if not (self._known and follows(header, begun.header)):
                 if not told:  # else it goes on by our own notice, as the others' do
                     self.table = Table(begun.sight, b"", 0)
                 return
+            table, young, old = begun.under(token, header), begun.young, begun.old
             # In place: whoever still holds the earlier table has the entry before it compares
             # the header, which is another one already.
             for key, held in self._changes.items():
-                begun.young.pop(key, None)
-                begun.old.pop(key, None)
+                young.pop(key, None)
+                if old:
+                    old.pop(key, None)
                 if held is not None:
                     self._put(table, held)
             self.table = table

@@ -27,13 +27,11 @@ PATIENCE_NS = 50_000_000
 class Table:
     """What was read under one token, in two generations: who is not asked for goes with the old."""
 
-    __slots__ = ("commit", "header", "old", "room", "sight", "token", "words", "young")
+    __slots__ = ("_commit", "header", "old", "room", "sight", "token", "words", "young")
 
-    def __init__(self, sight: Sight, token: Token, room: int, commit: bytes = b"") -> None:
+    def __init__(self, sight: Sight, token: Token, room: int) -> None:
         self.sight = sight
         self.token = token
-        self.commit = commit or (commit_of(token) if isinstance(token, bytes) else b"")
-        """What names the commit; notices may have led to one that is not the last."""
         self.words = sight.words
         self.header = words_of(token)
         """What these words were."""
@@ -41,15 +39,28 @@ class Table:
         self.old: dict[Key, Held] = {}
         self.room = room
         """Bytes that still go into the young generation."""
+        self._commit = b""
 
     @property
     def filled(self) -> bool:
         """Whether anything is kept."""
         return bool(self.young or self.old)
 
-    def under(self, token: Token, commit: bytes = b"") -> Table:
-        """Return the same entries under another token, which stands for *commit*."""
-        table = Table(self.sight, token, self.room, commit)
+    @property
+    def commit(self) -> bytes:
+        """What names the commit; notices may have led to one that was not the last any more."""
+        if not self._commit and isinstance(self.token, bytes):
+            self._commit = commit_of(self.token)
+        return self._commit
+
+    def under(self, token: Token, header: memoryview[int] | None, commit: bytes = b"") -> Table:
+        """Return the same entries under another token, whose words are *header*.
+
+        Without a token it is that *commit*, of which nothing else is known.
+        """
+        table = Table.__new__(Table)  # with every commit: __init__ would make dicts to drop
+        table.sight, table.words, table.room = self.sight, self.words, self.room
+        table.token, table.header, table._commit = token, header, commit
         table.young, table.old = self.young, self.old
         return table
 
@@ -121,42 +132,47 @@ class KeptEntries(Restarting):
     # -- when somebody has committed
 
     def followed(self, table: Table, token: Token) -> Table | None:
-        """Forget what others have changed; everything, where nobody tells what that is."""
-        if not isinstance(token, bytes) or not token or not table.commit or not table.filled:
+        """Forget what others have changed; everything, where nobody tells what that is.
+
+        Who has committed tells it a moment later: until then nothing is known, nor forgotten, and
+        this is None.
+        """
+        commit = table.commit
+        if not commit or not isinstance(token, bytes) or not token or not table.filled:
             return self._renewed()
         if self.writer:
             return None
-        self._notices.listen(ticks_ns())
-        reached = self._caught_up(table, token)
-        if reached is not None:
-            return reached if reached.token == token else None
-        self._waits_since = 0
-        return self._renewed()
-
-    def _caught_up(self, table: Table, token: bytes) -> Table | None:
-        """Return *table* as far as notices go; None when there is no hope that they go to *token*.
-
-        Who has committed tells it a moment later: until then nothing is known, nor forgotten.
-        """
+        now = ticks_ns()
+        self._notices.listen(now)
         here = commit_of(token)
-        reached, keys = self._notices.follow(table.commit, here)
+        reached, keys = self._notices.follow(commit, here)
         if keys is None:
-            return None
-        if reached == table.commit:
-            now = ticks_ns()
-            if not self._waits_since:
-                self._waits_since = now
-            return table if 0 <= now - self._waits_since < PATIENCE_NS else None
+            self._waits_since = 0
+            return self._renewed()
+        if reached == commit != here:
+            return None if self._worth_waiting(now) else self._renewed()
         self._waits_since = 0
+        return self._led_on(table, keys, token if reached == here else b"", reached)
+
+    def _worth_waiting(self, now: int) -> bool:
+        if not self._waits_since:
+            self._waits_since = now
+        if 0 <= now - self._waits_since < PATIENCE_NS:
+            return True
+        self._waits_since = 0
+        return False
+
+    def _led_on(self, table: Table, keys: list[Key], token: bytes, reached: bytes) -> Table | None:
         with self._lock:
             if self.table is not table:
-                return self.table
-            # In place, as in _carry_on().
+                return None
+            young, old = table.young, table.old
+            # In place, as in HotTier._carry_on().
             for key in keys:
-                table.young.pop(key, None)
-                table.old.pop(key, None)
-            self.table = table = table.under(token if reached == here else b"", reached)
-        return table
+                young.pop(key, None)
+                old.pop(key, None)
+            self.table = table = table.under(token, words_of(token), reached)
+        return table if token else None
 
     def _renewed(self) -> Table | None:
         sight = None if self.off else self._watch.sight()

@@ -12,14 +12,12 @@ from dsfactory.model import Key
 MAX_TOUCHES = 10_000
 """Keys whose uses are kept in memory: under 2 MB, and at most what a crash forgets."""
 
-FLUSH_TOUCHES = 1000
-"""As many are written along with one write: 5 ms, where each alone would dirty two pages."""
-
-FLUSH_EVERY_MS = 1000
-"""So often, where more than that wait: a key that is used all the time is written once."""
-
 FLUSH_AFTER_MS = 10_000
-"""So are those that wait for longer, however few."""
+"""Notes that have waited for so long are written along with the next write: a key that is in use
+all the time is written every ten seconds, not with every thousandth get."""
+
+FLUSH_TOUCHES = 1000
+"""As many at a time: 5 ms, where each alone would dirty two pages."""
 
 _LOG = 512
 
@@ -80,12 +78,10 @@ class Touches(Restarting):
 
     def due(self, now: int) -> bool:
         """Whether a write that happens anyway should take notes along."""
-        noted = len(self._log) + len(self._uses)
-        if noted <= FLUSH_TOUCHES:
-            return bool(self._since) and now - self._since >= FLUSH_AFTER_MS
-        if now - self._since < FLUSH_EVERY_MS and noted <= MAX_TOUCHES - FLUSH_TOUCHES:
-            return False
-        return len(self) > FLUSH_TOUCHES
+        if self._since and now - self._since >= FLUSH_AFTER_MS:
+            return True
+        nearly_full = MAX_TOUCHES - FLUSH_TOUCHES
+        return len(self._log) + len(self._uses) > nearly_full and len(self) > nearly_full
 
     def flush(self, tx: Transaction, statement: str, most: int | None = None) -> None:
         """Write notes by *statement* (?1 key, ?2 time, ?3 uses), the oldest first.

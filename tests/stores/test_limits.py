@@ -138,7 +138,7 @@ def test_reads_never_write(make_store: MakeStore) -> None:
 
 
 def test_uses_go_with_a_write(make_store: MakeStore, clock: ds.ManualClock) -> None:
-    """Notes of use go with a write when they have waited, sooner if they are many."""
+    """Notes of use go with a write when they have waited, and not all at once."""
     store = make_store("cache", max_entries=None)
     store.set_many({number: number for number in range(1500)})
     store.maintain()
@@ -155,7 +155,7 @@ def test_uses_go_with_a_write(make_store: MakeStore, clock: ds.ManualClock) -> N
         store.get(number)
     store["a"] = 3
     assert used_at(store, 1) < clock.now_ms()
-    clock.advance(touches.FLUSH_EVERY_MS)
+    clock.advance(touches.FLUSH_AFTER_MS)
     store["a"] = 4
     assert used_at(store, 1) == clock.now_ms()
     assert used_at(store, touches.FLUSH_TOUCHES) < clock.now_ms()  # the newest wait on
