@@ -155,9 +155,9 @@ def test_one_hinders_no_other(root: Path) -> None:
 
 def test_verifying_nothing(root: Path) -> None:
     """A name without backups is not passed over as verified."""
-    ended = dsfactory(root, "backup", "verify", "session")
+    ended = dsfactory(root, "backup", "verify", "sessions")
     assert ended.code == 13
-    assert "'session'" in ended.err
+    assert "'sessions'" in ended.err
 
 
 @pytest.mark.parametrize(
