@@ -27,6 +27,7 @@ from zlib import crc32
 from dsfactory.engine import forks
 from dsfactory.engine.files import NOTICES_FILE, PRIVATE_FILE
 from dsfactory.engine.watch import MAPPABLE, NAME_BYTES, change_of
+from dsfactory.keys import MAX_KEY_BYTES
 from dsfactory.model import Key
 
 try:
@@ -57,7 +58,16 @@ LISTEN_NS: Final = 500_000_000
 HEARD_NS: Final = 2_000_000_000
 """How long that holds."""
 
-_KEYS: dict[bytes, Callable[[bytes], Key]] = {b"s": bytes.decode, b"i": int, b"b": bytes}
+SWEPT: Key = bytes(MAX_KEY_BYTES + 1)
+"""Stands for all entries that went because their time was up; no key is so long. Who reads knows
+when that is, who watches for deletes does not."""
+
+_KEYS: dict[bytes, Callable[[bytes], Key]] = {
+    b"s": bytes.decode,
+    b"i": int,
+    b"b": bytes,
+    b"x": lambda _: SWEPT,
+}
 """What a key is read with, by the letter that it is written with; its length comes in between."""
 
 _KEY_HEAD = Struct("<cH")
@@ -112,7 +122,7 @@ class Notices(forks.Restarting):
         """
         number, found = change_of(before), list[Key]()
         ahead = change_of(after) - number & 0xFFFFFFFF
-        if ahead > SLOTS:
+        if ahead > SLOTS or self._descriptor is None:
             return before, None
         # Nothing is ahead of the same commit, nor of a log that is just being started over.
         while ahead:
@@ -216,6 +226,8 @@ def _written_key(key: Key) -> bytes:
         kind, text = b"s", key.encode()
     elif isinstance(key, int):
         kind, text = b"i", b"%d" % key
+    elif key == SWEPT:
+        kind, text = b"x", b""
     else:
         kind, text = b"b", key
     return _KEY_HEAD.pack(kind, len(text)) + text

@@ -147,6 +147,7 @@ class Transaction:
         "nested",
         "now",
         "over",
+        "swept",
         "told",
     )
 
@@ -161,12 +162,15 @@ class Transaction:
     """Whether there were savepoints: what was written may have been undone since."""
     told: int
     """Rows whose changes the observer has been told of, or need not be."""
+    swept: bool
+    """Whether entries went because their time was up: no news for readers, but for who watches."""
 
     def __init__(self, database: WritingSide, *, durable: bool = False) -> None:
         self._database = database
         self.durable = durable
         self.over = self.nested = False
         self.told = 0
+        self.swept = False
 
     def start(self, cursor: apsw.Cursor, now: int, generation: int) -> None:
         """Begin the work; the database calls this once it holds the write lock."""

@@ -132,9 +132,10 @@ class StoreCore(Generic[T]):
 
     def _keep_hot(self, parts: StoreParts[T]) -> None:
         self._watch = Watch(self._database, settings_of(parts.options))
+        self._notices = Notices(parts.path, usable=not parts.looking)
         self._hot = HotTier(
             self._watch,
-            Notices(parts.path, usable=not parts.looking),
+            self._notices,
             self._now,
             entries=parts.options.hot_entries,
             size=parts.options.hot_bytes,

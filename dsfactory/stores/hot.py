@@ -14,7 +14,7 @@ from typing import Any
 
 from dsfactory.clock import END_OF_TIME, NS_PER_MS, wall_ns
 from dsfactory.engine import Transaction, forks
-from dsfactory.engine.notices import Notices, written
+from dsfactory.engine.notices import SWEPT, Notices, written
 from dsfactory.engine.watch import (
     Sight,
     Token,
@@ -238,7 +238,8 @@ class HotTier(KeptEntries):
         """Take the last look; what is written from here to the commit changes no entry."""
         self.expect(transaction)
         if self._before:
-            self._notice = written(self._changes) if self._known else None
+            keys = (*self._changes, SWEPT) if transaction.swept else self._changes
+            self._notice = written(keys) if self._known else None
 
     def committed(self, frame: int) -> None:
         """Keep the table if ours was the only commit, and tell what it changed."""

@@ -189,5 +189,6 @@ def sweep(tx: Transaction, rows: int = SWEEP_ROWS) -> int:
     tx.aside(sql.SWEEP, (tx.now, rows))
     swept = tx.changes
     if swept:
+        tx.swept = True
         tx.aside(sql.KEEP_TIME, (tx.now,))
     return swept

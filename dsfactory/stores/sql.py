@@ -444,4 +444,6 @@ WHERE seq > ?1 AND key >= ?2 AND (?3 IS NULL OR key < ?3) ORDER BY seq
 # ?1 from which key on, ?2 before which or NULL.
 VERSIONS = "SELECT key, version FROM entry WHERE key >= ?1 AND (?2 IS NULL OR key < ?2)"
 
+VERSION_WITHIN = f"{VERSIONS} AND key = ?3"
+
 CHANGED_KEYS = "SELECT DISTINCT key FROM history WHERE seq > ?1"

@@ -164,3 +164,47 @@ def test_two_watchers(store: ds.DataStore[Any]) -> None:
     store["k"] = 1
     assert [change.key for change in one] == ["k"]
     assert [change.key for change in other] == ["k"]
+
+
+def test_by_notices(make_store: MakeStore) -> None:
+    """Once those who commit know that somebody watches, only what they changed is looked at."""
+    store = make_store("cache", max_entries=None)
+    store.set_many({f"key {number}": number for number in range(5000)})
+    changes = store.watch(timeout=1)
+    while not store._hot.telling:
+        store["met"] = 0
+    list(changes)
+    with store._database.reader() as cursor:
+        connection = cursor.connection
+    heard: list[str] = []
+    connection.exec_trace = lambda _cursor, sql, _bindings: heard.append(sql) or True
+    changes = store.watch(timeout=1000)
+    store["key 7"] = "new"
+    assert next(changes).key == "key 7"  # the first look is at all of them
+    heard.clear()
+    version = store.set("key 8", "new")
+    assert next(changes) == Change("key 8", "set", version)
+    del store["key 9"]
+    assert next(changes) == Change("key 9", "delete", None)
+    assert [sql for sql in heard if "version" in sql and "key = ?3" not in sql] == []
+    assert len(heard) <= 4
+    connection.exec_trace = None
+
+
+def test_swept_by_notices(make_store: MakeStore, clock: ds.ManualClock) -> None:
+    """What a sweep deletes is told, though no notice names it."""
+    store = make_store("cache", max_entries=None)
+    store.set_many({number: number for number in range(100)}, ttl=1000)
+    store.set_many({number: number for number in range(100, 200)})
+    changes = store.watch(timeout=1)
+    while not store._hot.telling:
+        store["met"] = 0
+    list(changes)
+    changes = store.watch(timeout="30s")
+    for number in (150, 151):
+        store[number] = "new"
+        assert next(changes).key == number
+    clock.advance(1000)
+    assert store.expire() == 100
+    told = [next(changes) for _ in range(100)]
+    assert {(change.key, change.change) for change in told} == {(n, "delete") for n in range(100)}
