@@ -1,4 +1,5 @@
-"""Nine gets to a set, by 1, 2, 4 and 8 processes on one store, as fast as they can."""
+"""Gets and sets by several processes on one store, as fast as they can: nine gets to a set by 1, 2,
+4 and 8 processes, and 99 to a set by four."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import queue
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dsfactory.clock import cpu_ns, ticks_ns
 from peers.records import Record, key, record, records
@@ -19,18 +20,30 @@ BLOCK = 20
 PATIENCE_S = 90.0
 
 
+class Task(NamedTuple):
+    """What each process does."""
+
+    entries: int
+    run_ms: int
+    operations_a_set: int
+
+
 def mixed(bench: Bench) -> Iterator[Group]:
     """Let them run for the same time; the figure is microseconds an operation of all together."""
     names = [subject.name for subject in bench.chosen(PLAIN)]
     if bench.quick:  # a process takes a fifth of a second to start
         names = names[:1]
-    task = (bench.at_most(5000, 50), bench.at_most(600, 10))
-    for processes in (1,) if bench.quick else (1, 2, 4, 8):
+    often = Task(bench.at_most(5000, 50), bench.at_most(600, 10), 10)
+    seldom = often._replace(operations_a_set=100)
+    measures = [("mixed 90/10", often, n) for n in ((1,) if bench.quick else (1, 2, 4, 8))]
+    if not bench.quick:
+        measures.append(("mixed 99/1", seldom, 4))
+    for measure, task, processes in measures:
         samples: dict[str, list[Sample]] = {name: [] for name in names}
         for turn in range(1 if bench.quick else 3):
             for name in rotated(list(samples), turn):
                 with bench.place() as place:
-                    fill(name, place, task[0])
+                    fill(name, place, task.entries)
                     found = together(name, place, processes, task)
                 if isinstance(found, str):
                     say(f"  {processes} processes, {name} is left out: {found}")
@@ -38,7 +51,7 @@ def mixed(bench: Bench) -> Iterator[Group]:
                 else:
                     samples[name].append(found)
         label = f"{processes} process" + "es" * (processes > 1)
-        yield Group("mixed 90/10", label, samples, bench.durability(names))
+        yield Group(measure, label, samples, bench.durability(names))
 
 
 def fill(name: str, place: Path, entries: int) -> None:
@@ -48,7 +61,7 @@ def fill(name: str, place: Path, entries: int) -> None:
     side.close()
 
 
-def together(name: str, place: Path, processes: int, task: tuple[int, int]) -> Sample | str:
+def together(name: str, place: Path, processes: int, task: Task) -> Sample | str:
     """Run as many processes at once; return wall and processor time of one operation.
 
     Where one of them fails (some give up when others write), return what it said.
@@ -56,7 +69,7 @@ def together(name: str, place: Path, processes: int, task: tuple[int, int]) -> S
     context = multiprocessing.get_context("spawn")
     start, answers = context.Barrier(processes), context.Queue()
     workers = [
-        context.Process(target=worker, args=(name, str(place), (n, *task), start, answers))
+        context.Process(target=worker, args=(name, str(place), (n, task), start, answers))
         for n in range(processes)
     ]
     for process in workers:
@@ -76,39 +89,41 @@ def together(name: str, place: Path, processes: int, task: tuple[int, int]) -> S
     return Sample(took_ns / 1000 / done, sum(cpu for _, cpu, _, _ in results) / 1000 / done)
 
 
-def worker(name: str, place: str, task: tuple[int, int, int], start: Any, answers: Any) -> None:
+def worker(name: str, place: str, work: tuple[int, Task], start: Any, answers: Any) -> None:
     """Be one of the processes: read everything once, wait for the others, then work."""
     try:
         side = SUBJECTS[name].open(Path(place), USUAL)
-        answers.put(worked(side, task, start))
+        answers.put(worked(side, *work, start))
         side.close()
     except Exception as error:  # noqa: BLE001 -- told to the parent, whatever it is
         start.abort()
         answers.put(f"{type(error).__name__}: {error}")
 
 
-def worked(side: Side, task: tuple[int, int, int], start: Any) -> tuple[int, int, int, int]:
+def worked(side: Side, number: int, task: Task, start: Any) -> tuple[int, int, int, int]:
     """Return how many operations there were, their processor time, the beginning and the end."""
-    number, entries, run_ms = task
     chance = random.Random(number)
-    keys = [key(chance.randrange(entries)) for _ in range(50_000)]
+    keys = [key(chance.randrange(task.entries)) for _ in range(50_000)]
     values = [record(n, 100) for n in range(100)]
-    for n in range(entries):
+    for n in range(task.entries):
         side.get(key(n))
     start.wait()
     began, cpu_began = ticks_ns(), cpu_ns()
-    done = busy(side, keys, values, began + run_ms * 1_000_000)
+    until_ns = began + task.run_ms * 1_000_000
+    done = busy(side, keys, values, until_ns, task.operations_a_set)
     return done, cpu_ns() - cpu_began, began, ticks_ns()
 
 
-def busy(side: Side, keys: list[str], values: list[Record], until_ns: int) -> int:
+def busy(
+    side: Side, keys: list[str], values: list[Record], until_ns: int, operations_a_set: int
+) -> int:
     """Get and set until it is time; return how many operations that were."""
     get, put = side.get, side.set
     done = 0
     while ticks_ns() < until_ns:
         for _ in range(BLOCK):
             name = keys[done % len(keys)]
-            if done % 10:
+            if done % operations_a_set:
                 get(name)
             else:
                 put(name, values[done % len(values)])
