@@ -220,3 +220,38 @@ def test_threads_and_handles(tmp_path: Path, entries: int) -> None:
         finally:
             sys.setswitchinterval(usual)
         assert here.check() == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_forked(pair: Pair) -> None:
+    """Parent and child go on with files of their own, and see each other at once."""
+    here, there = pair
+    pid = os.fork()
+    if pid == 0:
+        right = here[1] == 1
+        here[1] = "of the child"
+        there[2] = "of the child"
+        os._exit(0 if right and [here[2], there[1]] == ["of the child"] * 2 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert [here[1], there[1], here[2], there[2]] == ["of the child"] * 4
+    met(here, there)
+    there[3] = "new"
+    assert forgotten(here) == 1
+    assert here[3] == "new"
+
+
+def test_no_notices_at_all(tmp_path: Path) -> None:
+    """Where the file of notices cannot be had, commits are as good, and all is read anew."""
+    with (
+        ds.DataStoreFactory(tmp_path, maintenance="manual") as one,
+        ds.DataStoreFactory(tmp_path, maintenance="manual") as other,
+    ):
+        here, there = (factory.create_cache_store("hot", **ROOMY) for factory in (one, other))
+        here.set_many({n: n for n in KEYS})
+        Path(f"{here.path}-notices").mkdir()
+        for number in range(5):
+            warm(here)
+            assert forgotten(here) == 0
+            there[1] = number
+            assert here[1] == number
+        assert not there._hot.telling
