@@ -60,22 +60,36 @@ class Rescue:
         progress: Progress | None,
     ) -> RestoreReport:
         """Restore one store, in place or beside."""
-        from dsfactory.backup.moments.recovery import replay_of
-        from dsfactory.backup.restoring import Course, restore_to
+        from dsfactory.backup.restoring import restore_to
+        from dsfactory.backup.verifying import is_removed
 
         self._shelf.refuse_inside_transaction()
+        while True:
+            course = self._course(name, backup_id, at)
+            course = course._replace(dry_run=dry_run, force=force, progress=progress)
+            try:
+                if to is not None:
+                    return restore_to(self._vault(), course, to)
+                return self._in_place(course)
+            except BackupAbsentError:
+                # Pruned before it was held: then another is the latest.
+                if backup_id != "latest" or not is_removed(self._vault(), course.backup):
+                    raise
+
+    def _course(self, name: str, backup_id: str, at: int | None) -> Course:
+        """Return what to restore: a backup, and what brings it up to the moment *at*."""
+        from dsfactory.backup.moments.recovery import replay_of
+        from dsfactory.backup.restoring import Course
+
         way = self._way_back(name, at) if at is not None and backup_id == "latest" else None
         if way is None:
-            chosen, replay = self._chosen(name, backup_id, at), None
-        else:
-            chosen = self._registry.catalog.require(way.base.id)
-            replay = replay_of(self._vault(), way)
-        # Without a journal it is the backup from before that moment, and the report says so.
-        reached = None if replay is None else at
-        course = Course(chosen, reached, replay, dry_run, force, progress)
-        if to is not None:
-            return restore_to(self._vault(), course, to)
-        return self._in_place(course)
+            # Without a journal it is the backup from before that moment, and the report says so.
+            return Course(self._chosen(name, backup_id, at))
+        try:
+            base = self._registry.catalog.require(way.base.id)
+        except BackupAbsentError:
+            return self._course(name, backup_id, at)  # pruned since: there is another way, or none
+        return Course(base, at, replay_of(self._vault(), way))
 
     def restore_set(self, set_id: str, *, dry_run: bool, force: bool) -> list[RestoreReport]:
         """Restore every store of a set."""
@@ -112,10 +126,12 @@ class Rescue:
 
         record = self._registry.named(name)
         if record is None:
+            vault = self._vault()
             backups = self._registry.catalog.backups(name)
-            if not backups:
+            whole = [b for b in backups if b.damaged_at is None and b.place == vault.mark]
+            if not whole:
                 return None
-            record = self._as_backed_up(self._vault().manifest(backups[-1]))
+            record = self._as_backed_up(vault.manifest(whole[-1]))
         return Subject(record)
 
     def _chosen(self, name: str, backup_id: str, at: int | None) -> Backup:
@@ -132,7 +148,7 @@ class Rescue:
         backups = self._registry.catalog.backups(name)
         if at is not None:
             backups = [backup for backup in backups if backup.created_at <= at]
-        return newest(backups, name)
+        return newest(backups, name, self._vault().mark)
 
     def _in_place(self, course: Course) -> RestoreReport:
         from dsfactory.backup.restoring import restore_in_place
@@ -166,29 +182,38 @@ class Rescue:
         *damage* when the store's ``on_corruption`` is "raise", when another process has the file
         open, or when there is no such backup; the file is then where it was.
         """
-        from dsfactory.backup.restoring import restore_in_place, somebody_elses
+        from dsfactory.backup.restoring import somebody_elses
 
         if record.options.on_corruption != "restore" or somebody_elses(record):
             raise damage
         for course in self._courses(record):
             try:
-                report = restore_in_place(self._vault(), course, record, self._root / QUARANTINE)
-            except (BackupDamagedError, BackupAbsentError):
-                # With a replay it may be the journal that is damaged: the backup itself comes next.
-                if course.replay is None:
-                    self._registry.catalog.damaged(course.backup.id, self._now())
+                report = self._mended_by(course, record)
             except (BackupError, BusyError):
                 break  # out of reach, encrypted, or the file is in use: nothing was learnt of it
-            else:
+            if report is not None:
                 self._tell(record.name, damage, report)
                 return
         raise damage
+
+    def _mended_by(self, course: Course, record: StoreRecord) -> RestoreReport | None:
+        """Restore over a damaged file; None when the backup turns out to be of no use."""
+        from dsfactory.backup.restoring import restore_in_place
+        from dsfactory.backup.verifying import note_damaged
+
+        try:
+            return restore_in_place(self._vault(), course, record, self._root / QUARANTINE)
+        except (BackupDamagedError, BackupAbsentError):
+            # With a replay it may be the journal that is damaged: the backup itself comes next.
+            if course.replay is None:
+                note_damaged(self._vault(), course.backup)
+            return None
 
     def _courses(self, record: StoreRecord) -> list[Course]:
         """Return what may bring a damaged store back, the best first."""
         from dsfactory.backup.restoring import Course, candidates
 
-        backups = candidates(self._registry.catalog.backups(record.name))
+        backups = candidates(self._registry.catalog.backups(record.name), self._vault().mark)
         return [*self._replays(record), *map(Course, backups)]
 
     def _replays(self, record: StoreRecord) -> list[Course]:

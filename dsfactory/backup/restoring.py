@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -77,11 +77,13 @@ class Course(NamedTuple):
     """Closes what this process has open of the store, when the copy is ready."""
 
 
-def newest(backups: list[Backup], store: str) -> Backup:
+def newest(backups: list[Backup], store: str, mark: str) -> Backup:
     """Return the newest backup of a store that nothing is known against.
 
     Copies from before a restore count only when there is no other: restoring the latest twice
-    must not bring back what was just restored from. Raises BackupAbsentError when there is none.
+    must not bring back what was just restored from. Of another place than that of *mark* it is
+    one only when none is here: who reads it says where it is. Raises BackupAbsentError when there
+    is none.
     """
     whole = [backup for backup in backups if backup.damaged_at is None]
     whole = [backup for backup in whole if backup.reason != BEFORE_RESTORE] or whole
@@ -92,15 +94,16 @@ def newest(backups: list[Backup], store: str) -> Backup:
             "what the catalog lost.",
             store=store,
         )
-    return whole[-1]
+    return ([backup for backup in whole if backup.place == mark] or whole)[-1]
 
 
-def candidates(backups: list[Backup]) -> list[Backup]:
+def candidates(backups: list[Backup], mark: str) -> list[Backup]:
     """Return what a damaged store may be replaced by, the best first.
 
-    The newest verified one, then older verified ones, then the others.
+    The newest verified one that the place of *mark* keeps, then older verified ones, then the
+    others.
     """
-    whole = [backup for backup in backups if backup.damaged_at is None]
+    whole = [b for b in backups if b.damaged_at is None and b.place == mark]
     return sorted(whole, key=lambda b: (b.verified_at is not None, b.created_at), reverse=True)
 
 
@@ -168,13 +171,8 @@ def _replaced(path: Path, image: Path, quarantine: Path) -> Path | None:
     return aside
 
 
-@contextlib.contextmanager
-def _held(vault: Vault, backup: Backup) -> Iterator[None]:
-    vault.catalog.hold(backup.id, vault.now_ms() + HOLD_MS)
-    try:
-        yield
-    finally:
-        vault.catalog.hold(backup.id, 0)
+def _held(vault: Vault, backup: Backup) -> contextlib.AbstractContextManager[None]:
+    return vault.catalog.held(backup.id, vault.now_ms() + HOLD_MS)
 
 
 def _brought_back(vault: Vault, manifest: Manifest, course: Course, image: Path) -> None:

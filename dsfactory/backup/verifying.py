@@ -60,10 +60,10 @@ def verify(vault: Vault, backup: Backup, *, deep: bool) -> VerifyReport:
     try:
         _verify(vault, backup, deep=deep)
     except (BackupDamagedError, BackupAbsentError) as error:
-        removed = _removed(vault, backup)
+        removed = is_removed(vault, backup)
         problem = None if removed else str(error)
-        if not removed and _reached(vault, backup):
-            vault.catalog.damaged(backup.id, vault.now_ms())
+        if not removed:
+            note_damaged(vault, backup)
     except BackupSealedError as error:
         problem = str(error)
     took_ms = (ticks_ns() - begun) // 1_000_000
@@ -81,7 +81,8 @@ def _verify(vault: Vault, backup: Backup, *, deep: bool) -> None:
             vault.amend(backup)
 
 
-def _removed(vault: Vault, backup: Backup) -> bool:
+def is_removed(vault: Vault, backup: Backup) -> bool:
+    """Whether the catalog has it no more: its store's rules had it removed."""
     try:
         vault.catalog.require(backup.id)
     except BackupAbsentError:
@@ -89,9 +90,13 @@ def _removed(vault: Vault, backup: Backup) -> bool:
     return False
 
 
-def _reached(vault: Vault, backup: Backup) -> bool:
-    """Whether the place still has anything of the store: a disk may not be mounted."""
-    return any(True for _ in vault.place.found(backup.store))
+def note_damaged(vault: Vault, backup: Backup) -> None:
+    """Mark a backup that could not be read, unless its place has nothing at all of the store.
+
+    Then a disk is not mounted. Raises BackupPlaceError when the place is out of reach.
+    """
+    if any(True for _ in vault.place.found(backup.store)):
+        vault.catalog.damaged(backup.id, vault.now_ms())
 
 
 def sampled(backups: Sequence[Backup], share: float) -> list[Backup]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from dsfactory.engine import Database, Row
@@ -88,11 +89,28 @@ class Catalog:
             if not tx.rows(sql.BACKUP_PINNED, (backup_id, int(pinned))):
                 self.require(backup_id)
 
-    def hold(self, backup_id: str, until: int) -> None:
-        """Keep prune from the backup *until* then; raise BackupAbsentError when it is gone."""
+    @contextlib.contextmanager
+    def held(self, backup_id: str, until: int) -> Iterator[None]:
+        """Keep prune from the backup meanwhile, and at most *until* then.
+
+        When several hold it at once, nobody knows who is the last: then it stays held until the
+        latest of their times. Raises BackupAbsentError when it is gone.
+        """
         with self._database.write() as tx:
-            if not tx.rows(sql.HOLD_BACKUP, (backup_id, until)):
+            others = tx.rows(sql.HELD_UNTIL, (backup_id,))
+            if not others:
                 self.require(backup_id)
+            theirs = others[0][0]
+            # Later than theirs: so that the first finds its own time replaced, and leaves it.
+            until = max(until, theirs + 1)
+            tx.run(sql.HOLD_BACKUP, (backup_id, until))
+            alone = theirs <= tx.now
+        try:
+            yield
+        finally:
+            if alone:
+                with self._database.write() as tx:
+                    tx.run(sql.RELEASE_BACKUP, (backup_id, until))
 
     # -- removing, in two steps
 

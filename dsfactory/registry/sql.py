@@ -89,7 +89,11 @@ BACKUP_DAMAGED = "UPDATE backup SET damaged_at = ?2 WHERE id = ?1"
 
 BACKUP_PINNED = "UPDATE backup SET pinned = ?2 WHERE id = ?1 AND removed_at IS NULL RETURNING id"
 
-HOLD_BACKUP = "UPDATE backup SET held_until = ?2 WHERE id = ?1 AND removed_at IS NULL RETURNING id"
+HELD_UNTIL = "SELECT coalesce(held_until, 0) FROM backup WHERE id = ?1 AND removed_at IS NULL"
+
+HOLD_BACKUP = "UPDATE backup SET held_until = ?2 WHERE id = ?1"
+
+RELEASE_BACKUP = "UPDATE backup SET held_until = NULL WHERE id = ?1 AND held_until = ?2"
 
 # Not those that somebody pinned or began to restore since the plan was made.
 MARK_REMOVED = """

@@ -152,3 +152,18 @@ def test_removed_when_unchanged(factory: ds.DataStoreFactory, clock: ds.ManualCl
     clock.advance(1000)
     assert store.backup().id != cut.id
     assert len(factory.restore("sessions").rows) > 0
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_pruned_while_it_is_chosen(
+    factory: ds.DataStoreFactory, clock: ds.ManualClock, tmp_path: Path, beside: bool
+) -> None:
+    """When the latest is pruned before a restore holds it, the restore takes the one after it."""
+    first = filled(factory, max_backups=1).backup()
+    taken: list[ds.Backup] = []
+    factory._safe._vault = slow(
+        factory, ".json", lambda: taken.append(changed_and_taken(factory, clock))
+    )
+    report = factory.restore("sessions", to=tmp_path / "copy.db" if beside else None)
+    assert first.id not in {backup.id for backup in factory.backups()}
+    assert [report.backup.id] == [backup.id for backup in taken]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -317,6 +318,60 @@ def test_older_revision(factory: ds.DataStoreFactory, tmp_path: Path) -> None:
     assert factory.verify(backup=backup.id)[0].problem is None
 
 
+def two_places(tmp_path: Path, elsewhere: str, **options: Any) -> Path:
+    """A store with a backup in the factory's own directory and a newer one elsewhere; its file."""
+    clock = ds.ManualClock()
+    with ds.DataStoreFactory(tmp_path / "d", maintenance="manual", clock=clock) as here:
+        store = filled(here, **options)
+        store["n"] = "here"
+        store.backup()
+        clock.advance(1000)
+    with ds.DataStoreFactory(
+        tmp_path / "d", maintenance="manual", clock=clock, backup_target=elsewhere
+    ) as there:
+        store = there.get_store("sessions")
+        store["n"] = "there"
+        store.backup()
+        path: Path = store.path
+    return path
+
+
+def test_latest_of_this_place(tmp_path: Path) -> None:
+    """The latest is the latest that is kept here; where none is, the error says where one is."""
+    elsewhere = str(tmp_path / "elsewhere")
+    two_places(tmp_path, elsewhere)
+    with ds.DataStoreFactory(tmp_path / "d", maintenance="manual") as here:
+        here.restore("sessions", to=tmp_path / "copy.db")
+        assert here.restorable("sessions") == []
+        here.restore("sessions")
+        assert here.get_store("sessions")["n"] == "here"
+    with (
+        ds.DataStoreFactory(
+            tmp_path / "d", maintenance="manual", backup_target=str(tmp_path / "third")
+        ) as third,
+        pytest.raises(ds.BackupPlaceError, match=elsewhere),
+    ):
+        third.restore("sessions")
+
+
+def test_held_by_two(factory: ds.DataStoreFactory, clock: ds.ManualClock, tmp_path: Path) -> None:
+    """A restore that ends does not let prune have a backup that another one is reading."""
+    filled(factory).backup()
+    seen: list[bool] = []
+
+    def another(done: int, total: int) -> None:
+        if done == total:
+            factory.restore("sessions", to=tmp_path / "inner.db")
+            seen.append(factory.backups()[0].restoring)
+
+    factory.restore("sessions", to=tmp_path / "outer.db", progress=another)
+    assert seen == [True]
+    clock.advance(2 * 3_600_000)
+    assert not factory.backups()[0].restoring
+    factory.restore("sessions", to=tmp_path / "alone.db")
+    assert not factory.backups()[0].restoring
+
+
 class TestOnCorruption:
     """A damaged file at opening."""
 
@@ -404,6 +459,25 @@ class TestOnCorruption:
         path.write_bytes(b"garbage!" * 1000)
         assert factory.get_store("sessions")["n"] == 1
         assert [b.id for b in factory.backups() if b.damaged_at] == [newest.id]
+
+    def test_disk_is_not_mounted(self, factory: ds.DataStoreFactory) -> None:
+        """While nothing is where backups were, none is marked; when they are back, one is used."""
+        self.damaged(factory, on_corruption="restore")
+        folder, aside = factory.root / "backups", factory.root / "aside"
+        folder.rename(aside)
+        with pytest.raises(ds.FileRefusedError):
+            factory.get_store("sessions")
+        assert [backup.damaged_at for backup in factory.backups()] == [None]
+        shutil.move(aside / "sessions", folder / "sessions")
+        assert len(factory.get_store("sessions")) == 50
+
+    def test_another_place(self, tmp_path: Path) -> None:
+        """A newer backup that is kept elsewhere does not keep one that is here from being used."""
+        elsewhere = str(tmp_path / "elsewhere")
+        path = two_places(tmp_path, elsewhere, on_corruption="restore")
+        path.write_bytes(b"garbage!" * 1000)
+        with ds.DataStoreFactory(tmp_path / "d", maintenance="manual") as factory:
+            assert factory.get_store("sessions")["n"] == "here"
 
     def test_no_backup(self, factory: ds.DataStoreFactory) -> None:
         """Without a backup the damage itself is raised."""
