@@ -160,19 +160,19 @@ class Safe:
     def verify(
         self, name: str | None, backup_id: str | None, sample: float | None, *, deep: bool
     ) -> list[VerifyReport]:
-        """Verify one backup, those of a store, or all; or a share of them."""
-        from dsfactory.backup.verifying import sampled, verify
+        """Verify one backup, those of a store, or all; or a share of those that are kept here."""
+        from dsfactory.backup.verifying import sampled, verify, verify_each
 
+        if sample is not None and not 0 < sample <= 1:
+            raise OptionError("sample has to be more than 0 and at most 1.", option="sample")
         catalog = self._registry.catalog
         if backup_id is not None:
-            chosen = [catalog.require(backup_id)]
-        else:
-            chosen = catalog.backups(None if name is None else checked_name(name))
+            return [verify(self.vault, catalog.require(backup_id), deep=deep)]
+        chosen = catalog.backups(None if name is None else checked_name(name))
         if sample is not None:
-            if not 0 < sample <= 1:
-                raise OptionError("sample has to be more than 0 and at most 1.", option="sample")
-            chosen = sampled(chosen, sample)
-        return [verify(self.vault, backup, deep=deep) for backup in chosen]
+            here = [backup for backup in chosen if backup.place == self.vault.mark]
+            chosen = sampled(here, sample)
+        return verify_each(self.vault, chosen, deep=deep)
 
     # -- what health and maintenance ask for
 

@@ -171,7 +171,9 @@ class SafekeepingFactory:
         *deep* restores each to a scratch place, asks integrity_check, foreign keys and row
         counts, and decodes every value; else it is read back and compared. *sample* (0 to 1)
         verifies a share of them, those first that were verified longest ago. What is found stands
-        in the catalog: a damaged backup is never a reason to remove another.
+        in the catalog: a damaged backup is never a reason to remove another. One that is kept in
+        another place than backups are now is passed over, its report's ``elsewhere`` is True;
+        asked for by its id it has a problem.
         """
         self._require_open()
         return self._safe.verify(name, backup, sample, deep=deep)
@@ -212,12 +214,15 @@ class SafekeepingFactory:
         self._require_open()
         return self._safe.vault.pin(self._registry.catalog.require(backup_id), pinned=pinned)
 
-    def rescan_backups(self) -> RescanReport:
-        """Make the catalog anew from the manifests that are kept, and remove unfinished files."""
+    def rescan_backups(self, *, tidy: bool = True) -> RescanReport:
+        """Make the catalog anew from the manifests that are kept.
+
+        With *tidy* the files of backups that were never finished are removed.
+        """
         from dsfactory.backup.rescan import rescan
 
         self._require_open()
-        return rescan(self._safe.vault)
+        return rescan(self._safe.vault, tidy=tidy)
 
     def events(self, since: int = 0) -> list[Event]:
         """Return what happened to stores at or after *since*: damage, restores; the oldest first.

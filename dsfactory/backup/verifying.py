@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,10 +39,12 @@ class VerifyReport:
     deep: bool
     """Whether it was restored and every value decoded, or only read back and compared."""
     problem: str | None
-    """What is wrong; None when the backup is whole, or was removed."""
+    """What is wrong; None when the backup is whole, and when it was not looked at."""
     took_ms: int
     removed: bool = False
     """Whether its store's rules had it removed meanwhile: nothing is known of it."""
+    elsewhere: bool = False
+    """Whether it is kept in another place than backups are now: it was not looked at."""
 
 
 def verify(vault: Vault, backup: Backup, *, deep: bool) -> VerifyReport:
@@ -55,7 +57,7 @@ def verify(vault: Vault, backup: Backup, *, deep: bool) -> VerifyReport:
     try:
         vault.require_here(backup)
     except BackupPlaceError as error:
-        return VerifyReport(backup, deep, str(error), 0)
+        return VerifyReport(backup, deep, str(error), 0, elsewhere=True)
     problem, removed = None, False
     try:
         _verify(vault, backup, deep=deep)
@@ -68,6 +70,16 @@ def verify(vault: Vault, backup: Backup, *, deep: bool) -> VerifyReport:
         problem = str(error)
     took_ms = (ticks_ns() - begun) // 1_000_000
     return VerifyReport(backup, deep, problem, took_ms, removed)
+
+
+def verify_each(vault: Vault, backups: Iterable[Backup], *, deep: bool) -> list[VerifyReport]:
+    """Verify several backups; pass over those that are kept elsewhere, which is no problem."""
+    return [
+        verify(vault, backup, deep=deep)
+        if backup.place == vault.mark
+        else VerifyReport(backup, deep, None, 0, elsewhere=True)
+        for backup in backups
+    ]
 
 
 def _verify(vault: Vault, backup: Backup, *, deep: bool) -> None:

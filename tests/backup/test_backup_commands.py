@@ -143,6 +143,19 @@ def test_damage_has_its_exit_code(root: Path) -> None:
     assert again.json["backups"][0]["id"] != backup.id
 
 
+def test_verify_passes_over_what_is_elsewhere(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Backups that another place keeps are named, and are no damage."""
+    dsfactory(root, "backup", "create", "sessions")
+    monkeypatch.setenv("DSFACTORY_BACKUP_TARGET", str(tmp_path / "second"))
+    dsfactory(root, "backup", "create", "sessions")
+    ended = dsfactory(root, "backup", "verify", "--all")
+    assert ended.code == 0
+    assert "kept elsewhere" in ended.out
+    assert "1 backup verified" in ended.out
+
+
 def test_one_hinders_no_other(root: Path) -> None:
     """A store that cannot be copied is named; those that were asked for after it are copied."""
     (root / "stores" / "other.db").write_bytes(b"garbage!" * 1000)

@@ -243,3 +243,13 @@ def test_pins_survive(tmp_path: Path) -> None:
         assert not again.pin_backup(backup.id, pinned=False).pinned
         with pytest.raises(ds.BackupAbsentError):
             again.pin_backup("20261122T101500Z-4f2a9c1b")
+
+
+def test_rescan_without_tidying(factory: ds.DataStoreFactory, clock: ds.ManualClock) -> None:
+    """What looks like litter stays when somebody says so, and goes otherwise."""
+    backup = filled(factory).backup()
+    kept(factory, backup, ".json").unlink()
+    clock.advance(100 * 86_400_000)
+    assert factory.rescan_backups(tidy=False).removed == ()
+    assert kept(factory, backup, ".db.zst").exists()
+    assert factory.rescan_backups().removed == (f"sessions/{backup.id}.db.zst",)

@@ -99,15 +99,20 @@ def test_refused_samples(factory: ds.DataStoreFactory, sample: float) -> None:
 
 
 def test_kept_elsewhere(tmp_path: Path) -> None:
-    """A backup of another place has a problem here, and nothing is noted against it."""
+    """A backup of another place is passed over; asked for by its id it has a problem."""
     with ds.DataStoreFactory(tmp_path / "d", maintenance="manual") as here:
         backup = filled(here).backup()
     target = str(tmp_path / "elsewhere")
     with ds.DataStoreFactory(tmp_path / "d", maintenance="manual", backup_target=target) as there:
-        (report,) = there.verify()
-        assert report.problem is not None
-        assert "Set backup_target" in report.problem
+        (passed,) = there.verify()
+        assert (passed.problem, passed.elsewhere) == (None, True)
+        assert there.verify(sample=1) == []
+        (asked,) = there.verify(backup=backup.id)
+        assert asked.problem is not None
+        assert "Set backup_target" in asked.problem
         assert there.backups() == [backup]
+        there.backup("sessions", force=True)
+        assert [r.elsewhere for r in there.verify("sessions")] == [True, False]
         with pytest.raises(ds.BackupPlaceError, match="not kept in"):
             there.restore("sessions", backup.id)
 

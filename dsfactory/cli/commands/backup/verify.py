@@ -14,6 +14,8 @@ from dsfactory.cli.units import counted, shown_duration
 from dsfactory.errors import BackupAbsentError, BackupDamagedError
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from dsfactory.backup.verifying import VerifyReport
     from dsfactory.factory import DataStoreFactory
 
@@ -52,7 +54,8 @@ def command(
 
     With --deep each is restored to a scratch place, SQLite's integrity and foreign keys are
     checked, rows are counted and every value is decoded: the store is known to restore then. A
-    sample takes first what was verified longest ago. Exits with 13 when a backup is damaged.
+    sample takes first what was verified longest ago. What is kept in another place than backups
+    are now is passed over. Exits with 13 when a backup is damaged.
     """
     if sum((bool(names), everything, backup is not None)) != 1:
         raise click.UsageError("Give the names of stores, --backup ID, or --all.")
@@ -82,6 +85,14 @@ def _require_backups(factory: DataStoreFactory, name: str) -> None:
         )
 
 
+def _verdict(report: VerifyReport) -> Text | str:
+    if report.removed:
+        return "removed meanwhile"
+    if report.elsewhere:
+        return "kept elsewhere"
+    return pages.verdict(report.problem is None)
+
+
 def _print(reports: list[VerifyReport]) -> None:
     console = pages.console()
     listing = pages.table("Backup", "Store", "Verdict", "Took", numbers=["Took"])
@@ -89,10 +100,10 @@ def _print(reports: list[VerifyReport]) -> None:
         listing.add_row(
             report.backup.id,
             report.backup.store,
-            "removed meanwhile" if report.removed else pages.verdict(report.problem is None),
+            _verdict(report),
             shown_duration(report.took_ms),
         )
     if reports:
         console.print(listing, "")
-    verified = sum(not report.removed for report in reports)
+    verified = sum(not (report.removed or report.elsewhere) for report in reports)
     console.print(f"{counted(verified, 'backup', 'backups')} verified")
