@@ -36,6 +36,8 @@ def answer(
         return _samples(reader, asked, series)
     require_points(asked, len(groups))
     gathering = Gathering(reader, asked, tiers, now)
+    if not groups:
+        return []  # no points, however short the step
     answering = _Answering(reader, asked, gathering, bool(tiers))
     return [answering.result(labels, members) for labels, members in groups]
 

@@ -14,6 +14,7 @@ from series_reference import AGGREGATES, answered, buckets, close, latest
 from series_tools import T0
 
 import dsfactory as ds
+from dsfactory.clock import END_OF_TIME
 
 Store = ds.MetricsStore[Any]
 MINUTE = 60_000
@@ -339,6 +340,11 @@ def test_refused(store: Store, wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ds.QueryError, match=said.replace("(", r"\(")) as caught:
         store.query("x", **{**ASK, **wrong})
     assert caught.value.exit_code == 2
+
+
+def test_no_series_has_no_points(store: Store) -> None:
+    """Where no series is found the answer is empty, however short the step and long the time."""
+    assert store.query_all("nowhere", start=0, end=END_OF_TIME, step=1) == []
 
 
 def test_names_and_labels_are_checked(store: Store) -> None:
