@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -105,3 +108,49 @@ def test_ratchet_raise_to(floor: int, expected: int) -> None:
     assert ratchet.now_ms() == 1_000
     ratchet.raise_to(floor)
     assert ratchet.now_ms() == expected
+
+
+class Unsteady:
+    """A clock that ticks with every look, and is set back and forward all the time."""
+
+    def __init__(self) -> None:
+        self._looks = 0
+
+    def now_ms(self) -> int:
+        """Return a time that is often before the one of the last look."""
+        self._looks += 1
+        seen = 1_000_000 + self._looks - 50 * (self._looks // 7 % 2)
+        time.time_ns()  # a call, as in SystemClock: here others get in between
+        return seen
+
+
+@pytest.fixture
+def hasty() -> Iterator[None]:
+    """Threads that take turns as often as the interpreter can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("other", [Ratchet.now_ms, lambda ratchet: ratchet.raise_to(1)])
+def test_ratchet_between_threads(other: Callable[[Ratchet], object]) -> None:
+    """What another thread asks of a ratchet, or raises it to, never takes it back."""
+    ratchet = Ratchet(Unsteady())
+    over = threading.Event()
+
+    def meanwhile() -> None:
+        while not over.is_set():
+            other(ratchet)
+
+    thread = threading.Thread(target=meanwhile)
+    thread.start()
+    last = backwards = 0
+    for _ in range(150_000):
+        now = ratchet.now_ms()
+        backwards += now < last
+        last = now
+    over.set()
+    thread.join()
+    assert backwards == 0
