@@ -13,9 +13,18 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from preference_samples import Preferences
 
 import dsfactory as ds
-from dsfactory.services.preferences import Cron, Daily, Monthly, Schedule, Weekly
+from dsfactory.clock import END_OF_TIME
+from dsfactory.services.preferences import (
+    Cron,
+    Daily,
+    Monthly,
+    Schedule,
+    UserPreferenceManager,
+    Weekly,
+)
 from dsfactory.services.preferences.schedules import WEEKDAYS, as_row, from_row, next_firing
 from dsfactory.services.preferences.zones import as_ms, zone_named
 
@@ -229,3 +238,25 @@ def test_any_text_as_cron_expression(text: str) -> None:
 def test_schedules_as_rows(schedule: Schedule) -> None:
     """What is stored reads back equal."""
     assert from_row(as_row(schedule)) == schedule
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        *(Daily("23:30"), Weekly("friday", "23:30"), Monthly(31, "23:30")),
+        *(Cron("30 23 * * *"), Cron("*/5 * * * *"), Cron("0 0 29 2 *")),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "UTC", "America/New_York"])
+def test_end_of_time(factory: ds.DataStoreFactory, schedule: Schedule, zone: str) -> None:
+    """In its last day the calendar ends for every zone, and with it the schedules."""
+    manager = UserPreferenceManager(factory, Preferences, timezone=zone)
+    scheduled = manager.schedule("ada", "report", schedule)
+    assert scheduled.next_at is not None
+    for early_ms in (16 * 3_600_000, 3_600_000, 0):
+        now = END_OF_TIME - early_ms
+        manager.run_due(lambda _firing: None, now=now)
+        (left,) = manager.scheduled("ada")
+        assert left.next_at is None or now < left.next_at <= END_OF_TIME
+    assert left.next_at is None

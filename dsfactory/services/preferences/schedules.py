@@ -150,11 +150,20 @@ def from_row(row: Mapping[str, Any]) -> Schedule:
 def next_firing(
     schedule: Schedule, zone: ZoneInfo, after: int, covered: datetime | None = None
 ) -> int | None:
-    """Return the first firing later than *after*; None when there is none any more.
+    """Return the first firing later than *after*; None when the year 9999 has none any more.
 
     *covered* is a wall-clock time up to which the schedule has fired, in whatever zone the user
     was then: travelling west does not make a time of day fire again.
     """
+    try:
+        return _following(schedule, zone, after, covered)
+    except OverflowError:  # on the user's clock, or on that of UTC
+        return None
+
+
+def _following(
+    schedule: Schedule, zone: ZoneInfo, after: int, covered: datetime | None
+) -> int | None:
     if isinstance(schedule, Cron) and schedule.elapsed:
         return next((at for at in schedule.instants(after, zone) if at > after), None)
     # What clocks have not shown until *after* is later than what they show then.

@@ -29,8 +29,14 @@ def as_ms(moment: datetime) -> int:
 
 
 def wall_of(at: int, zone: ZoneInfo) -> datetime:
-    """Return what a clock on the wall shows at *at* (milliseconds since the epoch)."""
-    return moment_of(at, zone).replace(tzinfo=None)
+    """Return what a clock on the wall shows at *at* (milliseconds since the epoch).
+
+    Where it is the year 10000 already, the last moment that datetime can name.
+    """
+    try:
+        return moment_of(at, zone).replace(tzinfo=None)
+    except OverflowError:
+        return datetime.max
 
 
 def moment_of(at: int, zone: ZoneInfo) -> datetime:
