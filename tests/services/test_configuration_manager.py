@@ -496,3 +496,38 @@ def test_unknown_format(manager: Manager) -> None:
     """A format that there is not is told as such, and not as a fault of the text."""
     with pytest.raises(ds.ConfigurationError, match="no format 'xml'"):
         manager.import_("<a/>", "xml")
+
+
+@pytest.mark.parametrize(
+    "fail",
+    [
+        lambda manager: manager.save(ApplicationSettings(server=ServerSettings(port=10))),
+        lambda manager: manager.update("server.port", 10),
+        lambda manager: manager.reload(),
+        lambda manager: manager.rollback_to_version(99),
+    ],
+    ids=["save", "update", "reload", "rollback"],
+)
+def test_who_hears_of_an_error_may_ask(
+    factory: ds.DataStoreFactory, tmp_path: Path, fail: Callable[[Manager], object]
+) -> None:
+    """A failure is told when the manager is free: a hearer may wait for a thread that uses it."""
+    file = tmp_path / "app.json"
+    file.write_text("{}")
+    heard: list[bool] = []
+
+    def ask(_event: ConfigurationEvent) -> None:
+        asking = threading.Thread(target=manager.update, args=("log.level", "info"), daemon=True)
+        asking.start()
+        asking.join(5)
+        heard.append(not asking.is_alive())
+
+    rules = [Rule("port is not 10", lambda c: c.server.port != 10, "server.port")]
+    with ConfigurationManager(
+        factory, ApplicationSettings, name="app", files=[file], rules=rules
+    ) as manager:
+        manager.subscribe(ask, "error")
+        file.write_text('{"server": {"port": 10}}')
+        with pytest.raises((ds.ConfigurationError, ds.VersionAbsentError)):
+            fail(manager)
+    assert heard == [True]

@@ -177,9 +177,11 @@ class ConfigurationManager(TypedConfiguration[T]):
         """
         whole = None if config is None else self._checked.plain(config)
         note = Note("update", source, reason)
-        with self._lock:
+        self._require_savable(note)
+        with self._reporting(), self._lock:  # who hears of a failure may ask the manager
             waiting = [*self._waiting]
-            version = self._commit(lambda plain: _applied(waiting, plain, whole), note, who)
+            with self._transaction():
+                version = self._apply(lambda plain: _applied(waiting, plain, whole), note, who)
             del self._waiting[: len(waiting)]
         self._announce()
         return version

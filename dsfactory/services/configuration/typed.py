@@ -124,16 +124,19 @@ class TypedConfiguration(SavedConfiguration[T], forks.Restarting):
             )
             raise
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """One save: what is committed already gets its audit, then what is done here commits."""
+    def _require_savable(self, note: Note) -> None:
+        _require_source(note)
         if self._store.in_transaction:
             raise TransactionError(
                 f"Configuration {self.name!r}: a save is a transaction by itself. Leave the "
                 "one on its store first.",
                 store=self.name,
             )
-        with self._reporting(), self._lock:
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """One save: what is committed already gets its audit, then what is done here commits."""
+        with self._lock:
             try:
                 with self._store.transaction():
                     self._trail.complete()
@@ -160,10 +163,13 @@ class TypedConfiguration(SavedConfiguration[T], forks.Restarting):
         return version
 
     def _commit(self, edit: Edit, note: Note, who: str | None) -> int:
-        _require_source(note)
-        with self._transaction():
-            before = self._checked.plain(self._current())
-            version = self._write(before, edit(before), note, who)
+        self._require_savable(note)
+        with self._reporting(), self._transaction():
+            return self._apply(edit, note, who)
+
+    def _apply(self, edit: Edit, note: Note, who: str | None) -> int:
+        before = self._checked.plain(self._current())
+        version = self._write(before, edit(before), note, who)
         return self.version if version is None else version
 
     def _write(self, before: Any, after: Any, note: Note, who: str | None) -> int | None:
@@ -182,7 +188,8 @@ class TypedConfiguration(SavedConfiguration[T], forks.Restarting):
         if self._sources.some or self._store.load() is None:
             with self._reporting():
                 composed = self._sources.compose()
-            with self._transaction():
+            self._require_savable(note)
+            with self._reporting(), self._transaction():
                 made = self._take_in(composed, note, who)
         self._announce()
         if made is None:
@@ -210,8 +217,8 @@ class TypedConfiguration(SavedConfiguration[T], forks.Restarting):
         return version
 
     def _roll_back(self, version: int, note: Note, who: str | None) -> int:
-        _require_source(note)
-        with self._transaction():
+        self._require_savable(note)
+        with self._reporting(), self._transaction():
             self._checked.require(self._store.version(version))
             made = self._store.rollback(version, who=who, why=note.written())
             self._own.add(made)
