@@ -26,6 +26,9 @@ LEASE = "maintenance"
 LEASE_MS = 120_000
 """Renewed before each store. A holder that was killed is replaced after at most this long."""
 
+RENEW_S = LEASE_MS / 1000 / 4
+"""How often the lease of a chore is renewed, which may take as long as it likes."""
+
 
 class Host(Protocol):
     """What maintenance needs of the factory."""
@@ -115,11 +118,31 @@ class Maintainer:
         """Do a chore, unless another process is at it; return whether it was done."""
         if not self._host.take_lease(f"chore:{name}", self.owner, LEASE_MS):
             return False
-        try:
+        with self._renewing(f"chore:{name}"):
             chore()
-        finally:
-            self._host.drop_lease(f"chore:{name}", self.owner)
         return True
+
+    @contextlib.contextmanager
+    def _renewing(self, lease: str) -> Iterator[None]:
+        """Renew a lease for as long as the block takes, then give it back."""
+        over = threading.Event()
+
+        def renew() -> None:
+            while not over.wait(RENEW_S):
+                # It lasts for a few more tries.
+                with contextlib.suppress(DataStoreError):
+                    self._host.take_lease(lease, self.owner, LEASE_MS)
+
+        renewing = threading.Thread(target=renew, name="dsfactory-lease", daemon=True)
+        with contextlib.suppress(RuntimeError):  # the interpreter ends, and so will the chore
+            renewing.start()
+        try:
+            yield
+        finally:
+            over.set()
+            if renewing.is_alive():
+                renewing.join()
+            self._host.drop_lease(lease, self.owner)
 
     def _lease(self) -> bool:
         self._leased = self._host.take_lease(LEASE, self.owner, LEASE_MS)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 from pathlib import Path
 
 import pytest
+from maintenance_samples import PATIENCE_S, OwnHost
 
 import dsfactory as ds
+from dsfactory.maintenance import maintainer
+from dsfactory.maintenance.chores import Chores
+from dsfactory.maintenance.maintainer import LEASE_MS
 
 
 def test_chores_run_by_name(factory: ds.DataStoreFactory) -> None:
@@ -50,6 +55,45 @@ def test_chores_of_a_process_that_maintains_no_store(
         other.add_maintenance("mine", lambda: ran.append("mine"))
         report = other.maintain()
         assert (report.ran, report.chores, ran) == (False, 1, ["mine"])
+
+
+class TellingHost(OwnHost):
+    """Tells when a lease was taken or renewed."""
+
+    def __init__(self, factory: ds.DataStoreFactory, clock: ds.Clock) -> None:
+        super().__init__(factory, clock)
+        self.taken = threading.Semaphore(0)
+
+    def take_lease(self, name: str, owner: str, duration_ms: int) -> bool:
+        got = super().take_lease(name, owner, duration_ms)
+        self.taken.release()
+        return got
+
+
+def test_long_chore_is_done_once(
+    factory: ds.DataStoreFactory, clock: ds.ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a chore runs, however long, nobody else begins the one of that name."""
+    monkeypatch.setattr(maintainer, "RENEW_S", 0.001)
+    host = TellingHost(factory, clock)
+    begun_beside: list[int] = []
+
+    def slow() -> None:
+        for _ in range(3):
+            clock.advance(LEASE_MS - 1000)
+            while host.taken.acquire(blocking=False):
+                pass
+            for _ in range(2):  # the first may have asked for the time before it was advanced
+                assert host.taken.acquire(timeout=PATIENCE_S)
+            begun_beside.append(factory.maintain().chores)
+
+    chores = Chores()
+    chores.add("slow", slow, 0)
+    factory.add_maintenance("slow", lambda: None)
+    assert maintainer.Maintainer(host, clock.now_ms, chores).run().chores == 1
+    assert begun_beside == [0, 0, 0]
+    assert factory.maintain().chores == 1
+    host.close()
 
 
 def test_interval_has_to_be_a_duration(factory: ds.DataStoreFactory) -> None:
