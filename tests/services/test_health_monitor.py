@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +186,40 @@ def test_request_block_counts_its_error(monitor: HealthMonitor) -> None:
     with monitor.request():
         pass
     assert (monitor.current().requests.count, monitor.current().requests.errors) == (2, 1)
+
+
+def test_request_lasts_as_long_as_its_coroutine(monitor: HealthMonitor) -> None:
+    """A decorated coroutine function is a request from its call to its end, failures included."""
+    under_way: list[int] = []
+
+    @monitor.request()
+    async def handler(number: int) -> int:
+        await asyncio.sleep(0)
+        under_way.append(monitor.current().requests.count)
+        if number:
+            raise LookupError
+        return number
+
+    async def main() -> list[int | BaseException]:
+        return [*await asyncio.gather(*(handler(n) for n in range(2)), return_exceptions=True)]
+
+    value, error = asyncio.run(main())
+    assert (value, type(error), under_way) == (0, LookupError, [0, 1])
+    assert (monitor.current().requests.count, monitor.current().requests.errors) == (2, 1)
+
+
+def test_request_refuses_generators(monitor: HealthMonitor) -> None:
+    """A generator has hardly begun when it is made, so its call is no request."""
+
+    def numbers() -> Iterator[int]:
+        yield 1
+
+    async def later() -> AsyncIterator[int]:
+        yield 1
+
+    for generator in (numbers, later):
+        with pytest.raises(ds.MonitoringError, match="no generator"):
+            monitor.request()(generator)
 
 
 def test_history_of_a_month_is_in_hours(

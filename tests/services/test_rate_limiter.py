@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -353,6 +354,25 @@ def test_coroutines(tmp_path: Path) -> None:
 
         assert asyncio.run(main()) == list(range(8))
         assert limiter.wait("work").allowed
+
+
+def test_async_generators_are_refused(factory: ds.DataStoreFactory) -> None:
+    """Decorating one says at once what to do instead; a generator is limited when it is made."""
+    limiter = RateLimiter(factory, per_day=1)
+
+    async def later() -> AsyncIterator[int]:
+        yield 1
+
+    with pytest.raises(ds.OptionTypeError, match="async with"):
+        limiter.limited("work")(later)
+
+    @limiter.limited("work")
+    def numbers() -> Iterator[int]:
+        yield 1
+
+    assert list(numbers()) == [1]
+    with pytest.raises(ds.LimitExceededError):
+        numbers()
 
 
 def test_waiting_is_given_up_at_once(factory: ds.DataStoreFactory) -> None:

@@ -61,7 +61,17 @@ class Gate:
         pass
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Return *function* behind this gate; a key that is a function gets the arguments."""
+        """Return *function* behind this gate; a key that is a function gets the arguments.
+
+        A generator's permits are taken when it is made. Raises OptionTypeError for an async
+        generator, which is made where nothing can be awaited.
+        """
+        if inspect.isasyncgenfunction(function):
+            raise OptionTypeError(
+                "An async generator cannot be limited from outside. Take the permits in it: "
+                "`async with limiter.limited(key):`.",
+                option="function",
+            )
         chosen = self._key
 
         def key_of(*args: Any, **kwargs: Any) -> str:

@@ -179,7 +179,8 @@ class RateLimiter(SavedLimits):
 
         ``with limiter.limited("user:7"):`` and ``@limiter.limited(key=lambda user: user.name)``
         take permits on the way in and raise LimitExceededError when there are none; what fails
-        inside gives none back. With *timeout* they wait that long.
+        inside gives none back. With *timeout* they wait that long. Decorating an async generator
+        raises OptionTypeError: use the block inside of it.
         """
         if not callable(key):
             check(key, cost)

@@ -7,10 +7,10 @@ import dataclasses
 import os
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
-from dsfactory.clock import Ratchet, ticks_ns
+from dsfactory.clock import Ratchet
 from dsfactory.errors import ClosedError, DataStoreError, ForkedError
 from dsfactory.model import HealthReport, Probe
 from dsfactory.services.monitoring import (
@@ -23,7 +23,7 @@ from dsfactory.services.monitoring import (
 from dsfactory.services.monitoring.checking import checked_callable, checked_word
 from dsfactory.services.monitoring.process import ProcessMeter
 from dsfactory.services.monitoring.readings import Snapshot, StoreReading
-from dsfactory.services.monitoring.requests import NOTHING, Requests
+from dsfactory.services.monitoring.requests import NOTHING, Request, Requests
 from dsfactory.services.monitoring.reviewing import ACTIONS, ALERTS, Reviewing
 from dsfactory.services.monitoring.settings import Settings, refused
 from dsfactory.services.monitoring.surveying import Surveyor
@@ -152,15 +152,13 @@ class HealthMonitor(Reviewing):
         self._require_own()
         self._requests.note(float(seconds), failed=failed)
 
-    @contextlib.contextmanager
-    def request(self) -> Iterator[None]:
-        """Count the block (or the decorated function) as a request; an exception is its error."""
-        started, failed = ticks_ns(), True
-        try:
-            yield
-            failed = False
-        finally:
-            self.observe((ticks_ns() - started) / 1e9, failed=failed)
+    def request(self) -> Request:
+        """Count the block, or each call of what is decorated, as a request.
+
+        An exception is its error. Functions and coroutine functions can be decorated; decorating
+        a generator raises MonitoringError: use the block inside of it.
+        """
+        return Request(self.observe)
 
     def add_probe(self, name: str, ask: Ask) -> None:
         """Ask *ask* at every snapshot: True, False or a Probe; an earlier one of *name* goes.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from dsfactory.clock import END_OF_TIME
+from dsfactory.clock import END_OF_TIME, ticks_ns
 from dsfactory.errors import DataStoreError
 from dsfactory.services.monitoring.readings import RequestReading
+from dsfactory.services.monitoring.settings import refused
 from dsfactory.stores import MetricsStore
 
 if TYPE_CHECKING:
@@ -27,6 +30,46 @@ requests; counts are of all."""
 HOUR_MS = 3_600_000
 WHOLE = END_OF_TIME // HOUR_MS * HOUR_MS
 """A step that holds every interval whole; a multiple of the rollups' width."""
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Request:
+    """A block that is timed as one request, or a decorator whose every call is."""
+
+    def __init__(self, observe: Callable[..., None]) -> None:
+        """Have *observe* told the seconds, and whether the request *failed*."""
+        self._observe = observe
+        self._began_ns = 0
+
+    def __enter__(self) -> None:
+        self._began_ns = ticks_ns()
+
+    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
+        self._observe((ticks_ns() - self._began_ns) / 1e9, failed=kind is not None)
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        """Return *function*, each call of which is timed to its end; generators are refused."""
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise refused("function", function, "no generator, which has not ended when it is made")
+
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def later(*args: P.args, **kwargs: P.kwargs) -> Any:
+                with Request(self._observe):
+                    return await function(*args, **kwargs)
+
+            return later  # type: ignore[return-value]  # a coroutine function for one
+
+        @functools.wraps(function)
+        def now(*args: P.args, **kwargs: P.kwargs) -> R:
+            with Request(self._observe):
+                return function(*args, **kwargs)
+
+        return now
 
 
 class Requests:
