@@ -173,16 +173,24 @@ class ComputingStore(WritingStore[T]):
         pause_s = SHORTEST_PAUSE_S
         while value is _ABSENT or due:
             if await self._taken(claim):
-                with self._given_back(claim):
-                    if due or (value := self._now_there(wish.key)) is _ABSENT:
-                        value = await fn()
-                    return await asyncio.to_thread(self._kept, wish, value, claim)
+                return await self._awaited(wish, fn, claim, unless_there=not due)
             if due:
                 break
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             value = self._now_there(wish.key)
         return value
+
+    async def _awaited(
+        self, wish: Wish, fn: Callable[[], Awaitable[Any]], claim: Lease, *, unless_there: bool
+    ) -> Any:
+        import asyncio
+
+        with self._given_back(claim):
+            if unless_there and (value := self._now_there(wish.key)) is not _ABSENT:
+                await asyncio.to_thread(claim.drop)
+                return value
+            return await asyncio.to_thread(self._kept, wish, await fn(), claim)
 
     async def _taken(self, claim: Lease) -> bool:
         import asyncio

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 import dsfactory as ds
 from dsfactory.stores.canonical import canonical
+from dsfactory.stores.flights import Lease
 
 
 class Colour(Enum):
@@ -282,6 +283,33 @@ def test_coroutine_function(store: Store) -> None:
     assert sorted(calls) == [-1, 0, 1, 2]
     assert store.evict_tag("t") == 3
     assert asyncio.run(slow.__wrapped__(7)) == 7
+
+
+def test_coroutine_computed_by_another_meanwhile(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was stored just before the lease was ours is the answer, and stays as it is."""
+    take = Lease.take
+    keys: list[ds.Key] = []
+
+    def take_after_another(claim: Lease, now: int) -> bool:
+        keys.append(claim._key)
+        store.set(claim._key, 5, ttl=1000)
+        return take(claim, now)
+
+    @store.memoize(ttl="1h")
+    async def number() -> int:
+        raise AssertionError("computed")
+
+    monkeypatch.setattr(Lease, "take", take_after_another)
+    assert asyncio.run(number()) == 5
+    (key,) = keys
+    entry = store.entry(key)
+    assert entry is not None
+    assert entry.version == 1
+    assert store.ttl(key) == 1000
+    with stranger(store) as other:
+        assert other.execute("SELECT * FROM lease").fetchall() == []
 
 
 def test_coroutine_refreshed_ahead(store: Store, clock: ds.ManualClock) -> None:
