@@ -33,7 +33,7 @@ from dsfactory.profiles import PROFILES
 from dsfactory.stores import settings_of
 
 HOLD_MS = 3_600_000
-"""How long prune leaves a backup alone after a restore of it began."""
+"""How long prune leaves a backup alone at the most, when a restore of it began."""
 
 PATIENCE_S = 5.0
 """How long a restore waits for other processes to close the store."""

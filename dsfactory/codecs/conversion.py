@@ -54,13 +54,19 @@ def _settled(value: T) -> T:
         elif isinstance(part, (list, tuple, set, frozenset)):
             todo.extend(part)
         else:
-            names = field_names(type(part)) or ()
-            own = getattr(part, "__dict__", None)
-            for name in names:
-                if isinstance(own, dict) and hasattr(part, name):
-                    own.setdefault(name, getattr(part, name))
-            todo.extend(getattr(part, name, None) for name in names)
+            todo.extend(_fields_settled(part))
     return value
+
+
+def _fields_settled(part: object) -> list[Any]:
+    """Return the values of a record's fields, which it has itself from now on."""
+    found = {name: getattr(part, name, None) for name in field_names(type(part)) or ()}
+    own = getattr(part, "__dict__", None)
+    if isinstance(own, dict):
+        for name, value in found.items():
+            if hasattr(part, name):
+                own.setdefault(name, value)
+    return [*found.values()]
 
 
 def plain_of(value: Any) -> Any:

@@ -170,20 +170,20 @@ class Monitor(Restarting):
     def settle(self) -> None:
         """Count what was only noted."""
         with self._lock:
-            for lookups in (self.gets, self.items):
-                hits, times = _taken(lookups.hits), _taken(lookups.times)
-                if hits or times:
-                    latencies = self._latencies(lookups.operation)
-                    if hits:
-                        latencies.add(lookups.sample_ns, len(hits))
-                    if times:
-                        latencies.add_all(times)
-                self._count([held[4] for held in hits])
-                self._count(_taken(lookups.sizes))
+            self._settle(self.gets)
+            self._settle(self.items)
             for operation, noted in list(self.times.items()):
                 if times := _taken(noted):
                     self._latencies(operation).add_all(times)
             self._written += sum(_taken(self._sizes))
+
+    def _settle(self, lookups: Lookups) -> None:
+        if hits := _taken(lookups.hits):
+            self._latencies(lookups.operation).add(lookups.sample_ns, len(hits))
+            self._count([held[4] for held in hits])
+        if times := _taken(lookups.times):
+            self._latencies(lookups.operation).add_all(times)
+        self._count(_taken(lookups.sizes))
 
     def _count(self, sizes: list[int]) -> None:
         if not sizes:

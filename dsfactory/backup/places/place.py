@@ -132,10 +132,10 @@ class DirectoryPlace:
         with os.scandir(directory) as entries:
             for entry in sorted(entries, key=lambda e: e.name):
                 name = f"{directory.name}/{entry.name}"
-                if entry.is_file(follow_symlinks=False) and _NAME.fullmatch(name):
-                    # Another process may be pruning.
-                    with contextlib.suppress(FileNotFoundError):
-                        yield Found(name, entry.stat(follow_symlinks=False).st_size)
+                if not entry.is_file(follow_symlinks=False) or not _NAME.fullmatch(name):
+                    continue
+                with contextlib.suppress(FileNotFoundError):  # another process may be pruning
+                    yield Found(name, entry.stat(follow_symlinks=False).st_size)
 
     def write(self, name: str, chunks: Iterable[bytes]) -> int:
         """Keep *chunks* as the file *name*: synced, renamed, the directory synced."""
