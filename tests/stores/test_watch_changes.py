@@ -166,14 +166,18 @@ def test_two_watchers(store: ds.DataStore[Any]) -> None:
     assert [change.key for change in other] == ["k"]
 
 
+def be_heard(store: ds.DataStore[Any]) -> None:
+    """Watch until whoever commits has found out; he looks once a millisecond."""
+    while not store._hot.telling:
+        list(store.watch(timeout=1))
+        store["met"] = 0
+
+
 def test_by_notices(make_store: MakeStore) -> None:
     """Once those who commit know that somebody watches, only what they changed is looked at."""
     store = make_store("cache", max_entries=None)
     store.set_many({f"key {number}": number for number in range(5000)})
-    changes = store.watch(timeout=1)
-    while not store._hot.telling:
-        store["met"] = 0
-    list(changes)
+    be_heard(store)
     with store._database.reader() as cursor:
         connection = cursor.connection
     heard: list[str] = []
@@ -196,10 +200,7 @@ def test_swept_by_notices(make_store: MakeStore, clock: ds.ManualClock) -> None:
     store = make_store("cache", max_entries=None)
     store.set_many({number: number for number in range(100)}, ttl=1000)
     store.set_many({number: number for number in range(100, 200)})
-    changes = store.watch(timeout=1)
-    while not store._hot.telling:
-        store["met"] = 0
-    list(changes)
+    be_heard(store)
     changes = store.watch(timeout="30s")
     for number in (150, 151):
         store[number] = "new"
@@ -207,4 +208,4 @@ def test_swept_by_notices(make_store: MakeStore, clock: ds.ManualClock) -> None:
     clock.advance(1000)
     assert store.expire() == 100
     told = [next(changes) for _ in range(100)]
-    assert {(change.key, change.change) for change in told} == {(n, "delete") for n in range(100)}
+    assert {(change.key, change.what) for change in told} == {(n, "delete") for n in range(100)}
