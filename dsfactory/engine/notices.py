@@ -173,19 +173,19 @@ class Notices(forks.Restarting):
                 self._usable = False
 
     def wipe(self) -> None:
-        """Leave no key in the file."""
-        if self._usable and self._opened(make=False):
-            for slot in range(SLOTS):
-                self._write(bytes(SLOT_BYTES), (slot + 1) * SLOT_BYTES)
+        """Leave no key in the file; who follows a chain in it finds its end."""
+        # Also where we have given up: others, or we before, may have written keys.
+        if fcntl is None or not self._opened(make=False):
+            return
+        with self._lock:
+            if self._descriptor is not None:
+                os.ftruncate(self._descriptor, SLOT_BYTES)  # who listens stays: the first slot
 
     def close(self) -> None:
         """Let go of the file, and take it away unless another process has it."""
         with self._lock:
             if self._descriptor is not None:
-                with contextlib.suppress(OSError):
-                    fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    if os.fstat(self._descriptor).st_nlink:
-                        Path(self._path).unlink()
+                _take_away(self._path, self._descriptor)
             self._let_go()
             self._usable = False
 
@@ -211,6 +211,13 @@ def _open(path: str, *, make: bool) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _take_away(path: str, descriptor: int) -> None:
+    with contextlib.suppress(OSError):  # somebody else holds it
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(descriptor).st_nlink:
+            Path(path).unlink()
 
 
 def written(keys: Collection[Key]) -> bytes | None:

@@ -18,10 +18,11 @@ import os
 import struct
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from struct import Struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import apsw
 
@@ -99,23 +100,27 @@ def commits_before(path: Path, header: bytes, frame: int) -> tuple[bytes, bytes]
     """
     before = name = commit_of(header)
     number, kept, page_bytes, at, _, _, salts = _NAME.unpack(name)
-    frame_bytes = _FRAME_HEAD.size + (65536 if page_bytes == 1 else page_bytes)
     try:
         with Path(f"{path}-wal").open("rb", buffering=0) as log:
-            while at < frame:
-                head = os.pread(log.fileno(), _FRAME_HEAD.size, _LOG_HEAD_BYTES + at * frame_bytes)
-                _, pages, here, *sums = _FRAME_HEAD.unpack(head)
+            for end, pages, here, sums in _frames(log.fileno(), page_bytes, at, frame):
                 if here != salts:
                     return None
-                at += 1
                 if pages:
                     number = (number + 1) & 0xFFFFFFFF
-                    sums_bytes = b"".join(n.to_bytes(4, sys.byteorder) for n in sums)
-                    fields = (number, kept, page_bytes, at, pages, sums_bytes, salts)
-                    before, name, ended = name, _NAME.pack(*fields), at
+                    fields = (number, kept, page_bytes, end, pages, sums, salts)
+                    before, name, at = name, _NAME.pack(*fields), end
     except (OSError, struct.error):  # no such frame
         return None
-    return (before, name) if name != before and ended == frame else None
+    return (before, name) if name != before and at == frame else None
+
+
+def _frames(log: int, page_bytes: int, after: int, last: int) -> Iterator[tuple[Any, ...]]:
+    """Yield the number, pages, salts and checksum of each frame behind *after*, up to *last*."""
+    frame_bytes = _FRAME_HEAD.size + (65536 if page_bytes == 1 else page_bytes)
+    for at in range(after, last):
+        head = os.pread(log, _FRAME_HEAD.size, _LOG_HEAD_BYTES + at * frame_bytes)
+        _, pages, salts, *sums = _FRAME_HEAD.unpack(head)
+        yield at + 1, pages, salts, b"".join(n.to_bytes(4, sys.byteorder) for n in sums)
 
 
 class _Index:

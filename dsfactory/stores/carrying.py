@@ -57,21 +57,9 @@ class CarryingStore(ComputingStore[T]):
         low, high = key_bounds(prefix, start, end)
         now, including = self._now(), True
         with self._database.snapshot() as snapshot:
-            tagged = "tags" in self.options.features
             while rows := snapshot.rows(sql.WHOLE_FORWARD, (low, including, high, now, PAGE_ROWS)):
-                for key, stored, unpacked, version, created, updated, expires, size in rows:
-                    tags = snapshot.rows(sql.TAGS, (key,)) if tagged else []
-                    yield Entry(
-                        key=key,
-                        value=self._values.decode(stored, unpacked),
-                        version=version,
-                        created_at=created,
-                        updated_at=updated,
-                        expires_at=expires,
-                        size_bytes=size,
-                        compressed=unpacked is not None,
-                        tags=tuple(name for (name,) in tags),
-                    )
+                for key, *row in rows:
+                    yield self._entry_of(snapshot, key, tuple(row))
                 low, including = rows[-1][0], False
 
     @measured

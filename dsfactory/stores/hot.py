@@ -131,7 +131,7 @@ class HotTier(KeptEntries):
         if held is None or not self.looked_at <= (wall := wall_ns()) < self.due:
             return False
         return (
-            table.sight.token() == table.token
+            table.words == table.header
             and wall < held[0]
             and not (self.writer and self.writer == get_ident())
         )

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, overload
 from dsfactory.checks import checked_count
 from dsfactory.clock import NS_PER_MS, ticks_ns, wall_ns
 from dsfactory.codecs import is_unchangeable
-from dsfactory.engine import Row
+from dsfactory.engine import Reading, Row
 from dsfactory.errors import KeyAbsentError, OptionTypeError
 from dsfactory.keys import checked_key, shown_key
 from dsfactory.model import Entry, Key
@@ -224,9 +224,13 @@ class ReadingStore(StoreCore[T]):
             rows = snapshot.rows(sql.WHOLE, (key, self._now()))
             if not rows:
                 return None
-            tagged = "tags" in self.options.features
-            tags = snapshot.rows(sql.TAGS, (key,)) if tagged else []
-        stored, unpacked_bytes, version, created_at, updated_at, expires_at, size_bytes = rows[0]
+            return self._entry_of(snapshot, key, rows[0])
+
+    def _entry_of(self, snapshot: Reading, key: Key, row: Row) -> Entry[T]:
+        """Make an Entry of a row that has everything but the tags, which *snapshot* has."""
+        stored, unpacked_bytes, version, created_at, updated_at, expires_at, size_bytes = row
+        tagged = "tags" in self.options.features
+        tags = snapshot.rows(sql.TAGS, (key,)) if tagged else []
         return Entry(
             key=key,
             value=self._values.decode(stored, unpacked_bytes),
